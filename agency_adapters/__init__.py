@@ -1,0 +1,1 @@
+"""How each agency's system speaks and listens: one file per system or format, never per council."""

@@ -1,0 +1,211 @@
+"""The one place where parts are chosen and joined: a hub on a data folder, and desks beside it.
+
+DIR/hub/hub.db        topics, sealed state, ledgers
+DIR/hub/keys/         the key store
+DIR/hub/keyring.json  the hub's other keys, wrapped
+DIR/hub/trust.json    what desks are given out of band
+DIR/desks/NAME/       a desk's own folder: in earnest it is on the desk's machine
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from broker.client import Desk, Trust
+from broker.client.keys import load_desk_keys
+from broker.directory import (
+    DeskRegistered,
+    Directory,
+    DirectoryEvent,
+    HubFounded,
+    PolicyActivated,
+    sealing_key,
+    sign_event,
+    signing_key,
+)
+from broker.edge import LocalEdge
+from broker.errors import FolderUnusable, NotRegistered
+from broker.files import private_folder
+from broker.hub import Hub
+from broker.lifecycle import Premises
+from broker.ports import Clock
+from broker.sealing.entropy import Entropy, system_entropy
+from broker.sealing.keyring import HubKeys, load_hub_keys
+from broker.sealing.keystore_file import FileKeyStore
+from broker.sealing.rejection import Rejected
+from broker.sealing.signatures import Algorithm
+from broker.state.vault import Vault
+from broker.transport.embedded import EmbeddedTransport
+from policies import Bundle, Engine
+from schemas import AgencyId, AreaCode, DeskId, DeskType, SchemaRefused
+from schemas.compartments import Contact
+from schemas.strict import b64u_encode
+
+
+class Tellwise:
+    """A running hub on one machine, and the desks that were opened beside it."""
+
+    def __init__(self, folder: Path, hub: Hub, transport: EmbeddedTransport, clock: Clock, entropy: Entropy) -> None:
+        """Join the parts; use `running`."""
+        self.folder = folder
+        self.hub = hub
+        self._transport = transport
+        self._clock = clock
+        self._entropy = entropy
+        self._desks: list[Desk] = []
+        self.edge = LocalEdge(transport)
+        """The way to the hub for desks on this machine."""
+
+    @property
+    def directory(self) -> Directory:
+        """The directory as last committed."""
+        return self.hub.directory
+
+    async def settled(self) -> None:
+        """Wait until everything that was handed over is dealt with, and all that it caused lies in the inboxes."""
+        await self.hub.until_settled(self.edge.taken_to)
+
+    def desk(self, name: DeskId, contact: Contact) -> Desk:
+        """Open a desk's own folder beside the hub's; registered or not."""
+        folder = desk_folder(self.folder, name)
+        trust = Trust.load(hub_folder(self.folder) / "trust.json")
+        if not (folder / "trust.json").exists():
+            trust.save(private_folder(folder) / "trust.json")  # here the operator and the desk are one person
+        trust = Trust.load(folder / "trust.json")
+        desk = Desk(folder, name, contact, trust, self.edge, self._clock, self._entropy)
+        self._desks.append(desk)
+        return desk
+
+    async def register(
+        self, desk: DeskId, *, agency: AgencyId, desk_type: DeskType, patch: Sequence[AreaCode], signed: bool
+    ) -> None:
+        """Enter a desk in the directory, with the public halves of the keys in its folder, and wait until it is there.
+
+        Raises:
+            NotRegistered: the name is taken, an area does not exist, or a field is wrong. Nothing is entered.
+        """
+        keys = load_desk_keys(private_folder(desk_folder(self.folder, desk)) / "keys.json", self._entropy)
+        try:
+            event = DeskRegistered.of(
+                at=self._clock.now(),
+                desk=desk,
+                agency=agency,
+                desk_type=desk_type,
+                patch=tuple(patch),
+                signed=signed,
+                mailbox=b64u_encode(self._entropy(16)),
+                signing=keys.public_signing,
+                sealing=keys.public_sealing,
+            )
+            self.directory.after(event)
+        except (Rejected, SchemaRefused) as error:
+            why = str(error) if isinstance(error, SchemaRefused) else "the name is taken, or an area does not exist"
+            raise NotRegistered(f"desk `{desk}` cannot be registered: {why}") from None
+        await self._enter(event)
+        await self.hub.until_registered(desk)
+
+    async def found(self) -> None:
+        """Enter the hub itself and the policies at hand, where the directory does not have them yet."""
+        keys, premises = self.hub.premises.keys, self.hub.premises
+        if not await self.edge.directory(0, 1):
+            await self._enter(
+                HubFounded.of(
+                    at=self._clock.now(),
+                    hub=premises.hub,
+                    lanes=(premises.lane,),
+                    ledger=keys.ledger.text(),
+                    voice=signing_key(keys.voice.kid, Algorithm.ED25519, keys.store.public("voice")),
+                    release=sealing_key(keys.release_kid, keys.release.public_bytes),
+                )
+            )
+        if self.directory.policy != premises.policies.bundle.digest:
+            await self._enter(PolicyActivated.of(at=self._clock.now(), digest=premises.policies.bundle.digest))
+
+    async def close(self) -> None:
+        """Let go of all files."""
+        for desk in self._desks:
+            desk.close()
+        await self._transport.close()
+
+    async def _enter(self, event: DirectoryEvent) -> None:
+        await self.edge.put(sign_event(event, self.hub.premises.keys.directory))
+
+
+@asynccontextmanager
+async def running(
+    folder: Path, name: AgencyId, *, demo: bool, clock: Clock, entropy: Entropy = system_entropy
+) -> AsyncIterator[Tellwise]:
+    """Run a hub on *folder* until the block ends; then finish what is owed and let go.
+
+    Args:
+        folder: The data folder; made if it is not there.
+        name: The hub's name: the origin of its ledgers begins with it.
+        demo: Whether this is a demonstration. Keys in files are refused otherwise, and no other key store exists yet.
+        clock: Lane time comes from it.
+        entropy: Where randomness comes from.
+
+    Raises:
+        LaneTaken: a hub runs on this folder already.
+        FolderUnusable, EngineUnsafe, KeyUnavailable, StateUnreadable, PolicyNotInForce: as their texts say.
+    """
+    hub_home = private_folder(hub_folder(folder))
+    store = FileKeyStore(hub_home / "keys", entropy, demo=demo)
+    keys = load_hub_keys(hub_home / "keyring.json", store, name, entropy)
+    _give_trust(hub_home, name, keys)
+    transport = EmbeddedTransport(hub_home / "hub.db", clock)
+    premises = Premises(
+        hub=name,
+        lane=f"{name}/lane-0",
+        directory_log=f"{name}/directory",
+        keys=keys,
+        policies=Engine(Bundle.load()),
+        entropy=entropy,
+    )
+    hub = Hub(transport, premises, Vault(keys, entropy), clock)
+    tellwise = Tellwise(folder, hub, transport, clock, entropy)
+    turning = asyncio.create_task(hub.run())
+    try:
+        await _first(hub.until_caught_up(), turning)
+        await tellwise.found()
+        await _first(tellwise.settled(), turning)
+        yield tellwise
+        hub.stop()
+        await turning
+    finally:
+        turning.cancel()
+        await asyncio.gather(turning, return_exceptions=True)
+        await tellwise.close()
+
+
+def hub_folder(folder: Path) -> Path:
+    """Where the hub's own files are."""
+    return folder / "hub"
+
+
+def desk_folder(folder: Path, desk: DeskId) -> Path:
+    """Where a desk's own files are, when it is on the hub's machine."""
+    return folder / "desks" / desk
+
+
+def desk_folders(folder: Path) -> list[Path]:
+    """The folders of all desks that are on the hub's machine."""
+    return sorted(path for path in (folder / "desks").glob("*") if path.is_dir())
+
+
+def _give_trust(hub_home: Path, name: AgencyId, keys: HubKeys) -> None:
+    path = hub_home / "trust.json"
+    trust = Trust.of(hub=name, kid=keys.directory.kid, pub=b64u_encode(keys.store.public("directory")))
+    if not path.exists():
+        trust.save(path)
+    elif Trust.load(path) != trust:
+        raise FolderUnusable(f"`{path}` belongs to another hub, or to this one under another name")
+
+
+async def _first(waiting: Coroutine[None, None, None], turning: "asyncio.Task[None]") -> None:
+    """Wait for something of the hub, unless the hub itself ends first: then its error is the answer."""
+    waiter = asyncio.create_task(waiting)
+    done, _ = await asyncio.wait({waiter, turning}, return_when=asyncio.FIRST_COMPLETED)
+    if turning in done:
+        waiter.cancel()
+        turning.result()

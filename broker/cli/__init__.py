@@ -1,0 +1,1 @@
+"""The command line: `tellwise demo`, `run`, `bench` and the others, one file each."""

@@ -1,0 +1,90 @@
+"""Step 1, compose: a record of the agency's own becomes a typed notification, checked by its schema before it is
+sealed.
+
+What is wrong stays here, with an error that names the field. The blind compartments are checked here and, on opening,
+by whoever receives them; nobody between sees them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from broker.errors import NotSent
+from schemas import (
+    AreaCode,
+    DeskId,
+    Kind,
+    Label,
+    PersonKey,
+    Purpose,
+    Said,
+    SchemaRefused,
+    Tag,
+    UnknownArea,
+    UnknownKind,
+    area_table,
+    check_agreement,
+    kind_of,
+)
+from schemas.facts import Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A notification that fits its schema, before it has an id, a count and a seal."""
+
+    kind: Kind
+    person: PersonKey
+    purpose: Purpose
+    compartments: Mapping[Label, Said]
+    """`contact` and what the kind carries; not the facts."""
+    area: AreaCode | None = None
+    area_old: AreaCode | None = None
+    addressed: tuple[DeskId, ...] = ()
+    flags: tuple[Tag, ...] = ()
+
+    def facts(self, seq: int) -> Facts:
+        """The facts, with the count that the outbox gives.
+
+        Raises:
+            SchemaRefused: a fact is wrong; the text names it.
+        """
+        return Facts.of(
+            person=self.person,
+            purpose=self.purpose,
+            seq=seq,
+            area=self.area,
+            area_old=self.area_old,
+            addressed=self.addressed,
+            flags=self.flags,
+        )
+
+
+def compose(
+    kind: str, person: PersonKey, purpose: Purpose, compartments: Mapping[Label, Said], **facts: object
+) -> Draft:
+    """Check a notification as a whole.
+
+    Args:
+        kind: Its name in the catalogue.
+        person: Whom it is about, by one identifier.
+        purpose: Why it is said.
+        compartments: What is said, by label.
+        facts: `area`, `area_old`, `addressed`, `flags`, as the kind asks for them.
+
+    Raises:
+        NotSent: something is missing, unknown or contradictory; the text names it and holds no value.
+    """
+    try:
+        draft = Draft(kind_of(kind), person, purpose, dict(compartments), **facts)  # type: ignore[arg-type]
+        checked = draft.facts(1)
+        draft.kind.check(checked, frozenset(compartments))
+        for label, said in compartments.items():
+            if not isinstance(said, draft.kind.models[label]):
+                raise NotSent(f"compartment `{label}` holds another compartment's fields")
+        check_agreement(checked, compartments)
+        for code in (checked.area, checked.area_old):
+            if code is not None:
+                area_table().district(code)
+    except (SchemaRefused, UnknownKind, UnknownArea) as error:
+        raise NotSent(str(error)) from None
+    return draft

@@ -1,0 +1,253 @@
+"""A desk's own store: one SQLite file with its outbox, what it opened, and what it keeps as evidence against the hub.
+
+It holds what the desk was told, in clear, like any case system of an agency; protect the folder as you would that.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import apsw
+
+from broker.ledger.checkpoint import Checkpoint
+from broker.sealing.packages import Outcome
+from broker.sealing.rejection import Reason
+from broker.transport.database import open_database
+from schemas import NotificationId
+from schemas.strict import json_decode, json_encode
+
+DDL = """
+CREATE TABLE outbox (id TEXT PRIMARY KEY, seq INTEGER NOT NULL UNIQUE, sealed BLOB NOT NULL, exp INTEGER NOT NULL,
+                     state TEXT NOT NULL) STRICT;
+CREATE TABLE letter (id TEXT NOT NULL, part INTEGER NOT NULL, lane TEXT NOT NULL, n INTEGER NOT NULL, kind TEXT NOT
+NULL,
+                     iss TEXT NOT NULL, opened BLOB NOT NULL, acknowledged TEXT, PRIMARY KEY (id, part)) STRICT;
+CREATE UNIQUE INDEX letter_n ON letter (lane, n);
+CREATE TABLE epoch (kid TEXT PRIMARY KEY, key BLOB NOT NULL) STRICT;
+CREATE TABLE directory_event (i INTEGER PRIMARY KEY, event BLOB NOT NULL) STRICT;
+CREATE TABLE checkpoint (log TEXT NOT NULL, size INTEGER NOT NULL, root BLOB NOT NULL, note BLOB NOT NULL,
+                         PRIMARY KEY (log, size)) STRICT;
+CREATE TABLE incident (i INTEGER PRIMARY KEY, item INTEGER NOT NULL, reason TEXT NOT NULL) STRICT;
+CREATE TABLE cursor (name TEXT PRIMARY KEY, position INTEGER NOT NULL) STRICT;
+"""
+
+INBOX = "inbox"
+DIRECTORY = "directory"
+SEQ = "seq"
+
+
+class Sending(StrEnum):
+    """Where a notification of ours stands."""
+
+    WAITING = "waiting"
+    """Not known to be at the hub; the same bytes go again."""
+    SENT = "sent"
+    """Durable at the hub; its receipt has not come yet."""
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    """The hub did not take it in time; it must be said anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A notification in the outbox."""
+
+    id: NotificationId
+    sealed: bytes
+    exp: int
+    state: Sending
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLetter:
+    """A letter as the desk keeps it."""
+
+    id: NotificationId
+    part: int
+    kind: str
+    publisher: str
+    cover: dict[str, object]
+    compartments: dict[str, dict[str, object]]
+    acknowledged: str | None
+    """Id of the notification by which it was acknowledged."""
+
+
+class DeskStore:
+    """The desk's file. One process at a time, one thread at a time."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, or make it.
+
+        Raises:
+            FolderUnusable, EngineUnsafe: as `open_database`.
+        """
+        self._db = open_database(path, DDL)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """When the block ends, all of it survives a power cut; if it raises, none of it happened."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    # --- counts and cursors ---
+
+    def position(self, name: str) -> int:
+        """A cursor or count; 0 at first."""
+        row = self._one("SELECT position FROM cursor WHERE name = ?", (name,))
+        return 0 if row is None else int(str(row[0]))
+
+    def move(self, name: str, position: int) -> None:
+        """Set a cursor or count."""
+        self._db.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?)", (name, position))
+
+    # --- what we say ---
+
+    def put_out(self, notification: NotificationId, seq: int, sealed: bytes, exp: int) -> None:
+        """Keep a sealed notification until the hub has answered."""
+        self._db.execute("INSERT INTO outbox VALUES (?, ?, ?, ?, ?)", (notification, seq, sealed, exp, Sending.WAITING))
+
+    def outgoing(self, *states: Sending) -> list[Outgoing]:
+        """Notifications of ours in these states, in the order in which they were said."""
+        marks = ", ".join("?" * len(states))
+        rows = self._db.execute(
+            f"SELECT id, sealed, exp, state FROM outbox WHERE state IN ({marks}) ORDER BY seq",  # noqa: S608 - marks only
+            states,
+        )
+        return [
+            Outgoing(NotificationId(str(row[0])), _bytes(row[1]), int(str(row[2])), Sending(str(row[3])))
+            for row in rows
+        ]
+
+    def set_state(self, notification: NotificationId, state: Sending) -> None:
+        """Where a notification of ours stands from now on. What has been answered stays answered."""
+        self._db.execute(
+            "UPDATE outbox SET state = ? WHERE id = ? AND state NOT IN (?, ?)",
+            (state, notification, Sending.ACCEPTED, Sending.REFUSED),
+        )
+
+    def answered(self, notification: NotificationId, outcome: Outcome) -> None:
+        """The receipt for a notification of ours has come."""
+        self.set_state(notification, Sending.ACCEPTED if outcome is Outcome.ACCEPTED else Sending.REFUSED)
+
+    # --- what we are told ---
+
+    def has_letter(self, notification: NotificationId, part: int) -> bool:
+        """Whether this part was opened before."""
+        return self._one("SELECT 1 FROM letter WHERE id = ? AND part = ?", (notification, part)) is not None
+
+    def last_n(self, lane: str) -> int:
+        """The highest count of letters that came from a lane; 0 before the first."""
+        row = self._one("SELECT max(n) FROM letter WHERE lane = ?", (lane,))
+        return 0 if row is None or row[0] is None else int(str(row[0]))
+
+    def put_letter(self, letter: StoredLetter, lane: str, n: int) -> None:
+        """The effect of a letter: kept, in the same transaction as its id."""
+        opened = json_encode({"cover": letter.cover, "compartments": letter.compartments})
+        self._db.execute(
+            "INSERT INTO letter VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
+            (letter.id, letter.part, lane, n, letter.kind, letter.publisher, opened),
+        )
+
+    def letters(self) -> list[StoredLetter]:
+        """All letters, in the order in which they came."""
+        rows = self._db.execute("SELECT id, part, kind, iss, opened, acknowledged FROM letter ORDER BY rowid")
+        return [_stored(row) for row in rows]
+
+    def letter(self, notification: NotificationId, part: int) -> StoredLetter | None:
+        """One letter; None if there is no such letter here."""
+        row = self._one(
+            "SELECT id, part, kind, iss, opened, acknowledged FROM letter WHERE id = ? AND part = ?",
+            (notification, part),
+        )
+        return None if row is None else _stored(row)
+
+    def acknowledged(self, notification: NotificationId, part: int, by: NotificationId) -> None:
+        """A person has acknowledged a letter; *by* says so to the hub."""
+        self._db.execute("UPDATE letter SET acknowledged = ? WHERE id = ? AND part = ?", (by, notification, part))
+
+    # --- keys, directory, evidence ---
+
+    def put_key(self, kid: str, key: bytes) -> None:
+        """Keep an epoch key."""
+        self._db.execute("INSERT OR IGNORE INTO epoch VALUES (?, ?)", (kid, key))
+
+    def keys(self) -> dict[str, bytes]:
+        """Our epoch keys, by kid."""
+        return {str(row[0]): _bytes(row[1]) for row in self._db.execute("SELECT kid, key FROM epoch")}
+
+    def put_event(self, index: int, event: bytes) -> None:
+        """Keep a directory event that a checkpoint covers."""
+        self._db.execute("INSERT INTO directory_event VALUES (?, ?)", (index, event))
+
+    def events(self) -> list[bytes]:
+        """The directory's events, in order."""
+        return [_bytes(row[0]) for row in self._db.execute("SELECT event FROM directory_event ORDER BY i")]
+
+    def keep_checkpoint(self, checkpoint: Checkpoint, note: bytes) -> None:
+        """Keep a checkpoint as evidence. The first of a size is kept."""
+        self._db.execute(
+            "INSERT OR IGNORE INTO checkpoint VALUES (?, ?, ?, ?)",
+            (checkpoint.origin, checkpoint.size, bytes(checkpoint.root), note),
+        )
+
+    def kept_root(self, log: str, size: int) -> bytes | None:
+        """The root that a checkpoint of this size had; None if none was kept."""
+        row = self._one("SELECT root FROM checkpoint WHERE log = ? AND size = ?", (log, size))
+        return None if row is None else _bytes(row[0])
+
+    def put_incident(self, item: int, reason: Reason) -> None:
+        """Note that an inbox item was refused, and why: for this desk's own eyes."""
+        self._db.execute("INSERT INTO incident (item, reason) VALUES (?, ?)", (item, reason.value))
+
+    def incidents(self) -> list[tuple[int, Reason]]:
+        """The inbox items that were refused, and why."""
+        rows = self._db.execute("SELECT item, reason FROM incident ORDER BY i")
+        return [(int(str(row[0])), Reason(str(row[1]))) for row in rows]
+
+    def _one(self, sql: str, values: tuple[object, ...]) -> tuple[object, ...] | None:
+        rows = self._db.execute(sql, values).fetchall()
+        return rows[0] if rows else None
+
+
+def kept_checkpoints(path: Path) -> list[bytes]:
+    """The notes of all checkpoints that a desk kept, read from its file without changing it.
+
+    Raises:
+        FolderUnusable: not a desk's file, or not readable.
+    """
+    db: apsw.Connection = open_database(path, DDL, readonly=True)
+    try:
+        return [_bytes(row[0]) for row in db.execute("SELECT note FROM checkpoint ORDER BY log, size")]
+    finally:
+        db.close()
+
+
+def _stored(row: tuple[object, ...]) -> StoredLetter:
+    opened = json_decode(_bytes(row[4]))
+    return StoredLetter(
+        id=NotificationId(str(row[0])),
+        part=int(str(row[1])),
+        kind=str(row[2]),
+        publisher=str(row[3]),
+        cover=opened["cover"],
+        compartments=opened["compartments"],
+        acknowledged=None if row[5] is None else str(row[5]),
+    )
+
+
+def _bytes(value: object) -> bytes:
+    if not isinstance(value, bytes):
+        raise TypeError("not a BLOB")  # STRICT tables make this impossible
+    return value

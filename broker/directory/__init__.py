@@ -1,0 +1,34 @@
+"""Who is who: the hub, the desks, their keys, the policies in force. A ledger of its own, which every desk reads
+whole."""
+
+from broker.directory.directory import Desk, Directory, Hub
+from broker.directory.events import (
+    DeskRegistered,
+    DirectoryEvent,
+    HubFounded,
+    PolicyActivated,
+    SealingKey,
+    SigningKey,
+    is_event,
+    read_event,
+    sealing_key,
+    sign_event,
+    signing_key,
+)
+
+__all__ = [
+    "Desk",
+    "DeskRegistered",
+    "Directory",
+    "DirectoryEvent",
+    "Hub",
+    "HubFounded",
+    "PolicyActivated",
+    "SealingKey",
+    "SigningKey",
+    "is_event",
+    "read_event",
+    "sealing_key",
+    "sign_event",
+    "signing_key",
+]

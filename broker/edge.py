@@ -1,0 +1,42 @@
+"""The hub's edge on one machine: all that a desk can reach of it. What a desk gives is durable before this returns.
+
+The desk's side knows it as `Link`. Nothing here has a key or a fact; what is not in the form of a notification is
+turned away before it is stored, so that a sender's mistake leaves no plaintext in the hub's files.
+"""
+
+from collections.abc import Sequence
+
+from broker.hub import INPUT
+from broker.lifecycle import inbox
+from broker.lifecycle.control import DIRECTORY
+from broker.ports import Transport
+from broker.sealing.notification import SealedNotification
+from schemas import Mailbox
+
+
+class LocalEdge:
+    """A driver of the desks' `Link`, for desks on the hub's own machine."""
+
+    def __init__(self, transport: Transport) -> None:
+        """Serve desks from *transport*."""
+        self._transport = transport
+        self.taken_to = 0
+        """The position in the hub's input after the last thing that was taken in here."""
+
+    async def submit(self, notification: bytes) -> None:
+        """See `Link.submit`."""
+        SealedNotification.from_bytes(notification)
+        await self.put(notification)
+
+    async def put(self, record: bytes) -> None:
+        """Append to the hub's input what is known to be in its form."""
+        (offset,) = await self._transport.publish(INPUT, [record])
+        self.taken_to = max(self.taken_to, offset + 1)
+
+    async def inbox(self, mailbox: Mailbox, start: int, items_max: int, wait_ms: int) -> Sequence[bytes]:
+        """See `Link.inbox`."""
+        return [record.value for record in await self._transport.read(inbox(mailbox), start, items_max, wait_ms)]
+
+    async def directory(self, start: int, items_max: int) -> Sequence[bytes]:
+        """See `Link.directory`."""
+        return [record.value for record in await self._transport.read(DIRECTORY, start, items_max, 0)]

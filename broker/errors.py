@@ -1,0 +1,98 @@
+"""Every failure that leaves the room, with its next step. One class per thing that a caller can do differently.
+
+Messages are one line, name desks, kinds and ids, and never a payload: an error travels to logs, traces and quarantine.
+"""
+
+from schemas import DeskId
+
+
+class TellwiseError(Exception):
+    """A failure that somebody can act on."""
+
+    next_step = "Report this with the version and what was being done."
+    """What the person in front of the screen can do, in one sentence."""
+
+
+class UnknownDesk(TellwiseError):
+    """No desk of this name is in the directory."""
+
+    next_step = "Register it, or correct the name."
+
+    def __init__(self, desk: DeskId) -> None:
+        super().__init__(f"unknown desk `{desk}`")
+        self.desk = desk
+
+
+class EngineUnsafe(TellwiseError):
+    """The storage below would not keep its promises on this machine, so nothing is started on it."""
+
+    next_step = "Install the pinned dependencies; never put the folder on a network file system."
+
+
+class FolderUnusable(TellwiseError):
+    """The data folder cannot be read or written, or is not one of ours."""
+
+    next_step = "Check the path, its owner and its permissions."
+
+
+class LaneTaken(TellwiseError):
+    """Another process owns the lane: a second hub on one data folder."""
+
+    next_step = "Stop the other hub, or give this one a folder of its own."
+
+
+class Fenced(TellwiseError):
+    """Somebody else may own the lane now. Nothing of the transaction happened; stop, and take the lane anew."""
+
+    next_step = "Nothing to do: the new owner goes on from the committed position."
+
+
+class OutcomeUnknown(TellwiseError):
+    """The reply to a commit was lost. Read the committed position: it is the only truth about what happened."""
+
+    next_step = "Nothing to do: the lane reads its position again and goes on from there."
+
+
+class StateUnreadable(TellwiseError):
+    """A row of the lane's state does not open under the state key: the file was altered, or the keys are another
+    hub's."""
+
+    next_step = "Run `tellwise ledger verify`, and restore the folder together with its keys."
+
+
+class PolicyNotInForce(TellwiseError):
+    """The policies that this process holds are not those that the directory names as in force; nothing is decided by
+    them."""
+
+    next_step = "Start the version whose policies are in force, or activate these."
+
+
+class NotSent(TellwiseError):
+    """A notification was refused where it was said, before anything was sealed or sent. The text names the fields."""
+
+    next_step = "Correct the named fields and say it again."
+
+
+class OpeningRefused(TellwiseError):
+    """A letter, package or receipt was refused. Which check failed stands in the desk's own incident list, nowhere
+    else.
+
+    One class and one text for every cause, so that whoever sent it learns nothing from the answer.
+    """
+
+    next_step = "Look at the desk's incidents, and tell the hub's operator."
+
+    def __init__(self) -> None:
+        super().__init__("refused")
+
+
+class KeyUnavailable(TellwiseError):
+    """A key is not in the key store, or what it should open is not its."""
+
+    next_step = "Restore the key folder that belongs to this data folder."
+
+
+class NotRegistered(TellwiseError):
+    """A desk was not entered in the directory. Nothing of it is there."""
+
+    next_step = "Choose another name, or correct the field that the text names."

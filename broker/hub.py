@@ -1,0 +1,192 @@
+"""The hub's loop: take the lane, and turn after turn read, sign, plan, commit.
+
+The order inside a turn is the design: sign what the turn before committed, plan without I/O, write everything in one
+transaction, and only then believe it. The committed position is the only truth about what happened.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+from broker import telemetry
+from broker.directory import Directory, read_event
+from broker.errors import Fenced, KeyUnavailable, OutcomeUnknown
+from broker.ledger.checkpoint import Checkpoint, sign_note
+from broker.ledger.merkle import Frontier
+from broker.lifecycle import Before, Plan, Premises, plan
+from broker.ports import Assigned, Clock, Lane, Record, Table, Transport
+from broker.sealing.signatures import VerifyKey
+from broker.state.delivery import Pending, pending
+from broker.state.rows import Rows
+from broker.state.vault import Vault
+from schemas import DeskId
+
+INPUT = "outbox.http"
+"""The topic that all desks without a topic of their own write to, through the hub's edge."""
+
+RECORDS_MAX = 500
+"""Records a turn. More saves little per record and makes every letter wait longer."""
+
+IDLE_MS = 1_000
+"""How long an idle lane waits for a record before it looks around."""
+
+PAUSE_FIRST_S = 0.1
+PAUSE_LONGEST_S = 60.0
+"""Waits between two attempts while a fault passes: doubled each time, up to the longest."""
+
+
+class Hub:
+    """One process that owns the lane and turns it."""
+
+    def __init__(self, transport: Transport, premises: Premises, vault: Vault, clock: Clock) -> None:
+        """Join the parts; `run` starts it."""
+        self.premises = premises
+        self._transport = transport
+        self._vault = vault
+        self._clock = clock
+        self._stopping = asyncio.Event()
+        self._changed = asyncio.Condition()
+        self.directory = Directory()
+        """As last committed."""
+        self._settled_to = -1
+        self._caught_up = False
+
+    async def run(self) -> None:
+        """Own the lane until `stop`.
+
+        Raises:
+            LaneTaken: another process owns it.
+            PolicyNotInForce, StateUnreadable: nothing may be decided here; somebody must look.
+        """
+        while not self._stopping.is_set():
+            try:
+                async with self._transport.lanes([(INPUT, 0)]) as events:
+                    async for event in events:
+                        if not isinstance(event, Assigned):
+                            break
+                        telemetry.emit(telemetry.Event.LANE_TAKEN, lane=event.lane.name)
+                        await self._serve(event.lane)
+                        break
+            except Fenced:
+                telemetry.emit(telemetry.Event.LANE_FENCED, level=logging.WARNING)
+
+    def stop(self) -> None:
+        """Finish the turn at hand, and deliver what it owes, then leave `run`."""
+        self._stopping.set()
+
+    async def until_registered(self, desk: DeskId) -> None:
+        """Wait until *desk* is in the directory."""
+        await self._until(lambda: desk in self.directory.desks)
+
+    async def until_settled(self, position: int) -> None:
+        """Wait until every record of the input before *position* is dealt with, and all that it caused has left."""
+        await self._until(lambda: self._settled_to >= position)
+
+    async def until_caught_up(self) -> None:
+        """Wait until everything that lay in the input when the hub started is dealt with."""
+        await self._until(lambda: self._caught_up)
+
+    async def _until(self, holds: Callable[[], bool]) -> None:
+        async with self._changed:
+            await self._changed.wait_for(holds)
+
+    async def _serve(self, lane: Lane) -> None:
+        turning = Turning(lane, self.premises, self._vault, self._clock)
+        pause_s = PAUSE_FIRST_S
+        while True:
+            try:
+                await self._note(turning)
+                busy = turning.owes or self._stopping.is_set() or not self._caught_up
+                wait_ms = 0 if busy else IDLE_MS
+                records = await lane.poll(RECORDS_MAX, wait_ms)
+                if records or turning.owes:
+                    await turning.turn(records)
+                elif self._stopping.is_set():
+                    return
+                else:
+                    self._caught_up = True
+                pause_s = PAUSE_FIRST_S
+            except OutcomeUnknown:
+                turning = Turning(lane, self.premises, self._vault, self._clock)
+            except KeyUnavailable:
+                telemetry.emit(telemetry.Event.LANE_PAUSED, level=logging.ERROR, lane=lane.name)
+                await asyncio.sleep(pause_s)
+                pause_s = min(pause_s * 2, PAUSE_LONGEST_S)
+
+    async def _note(self, turning: "Turning") -> None:
+        async with self._changed:
+            self.directory = turning.directory
+            if not turning.owes:
+                self._settled_to = turning.read_to
+            self._changed.notify_all()
+
+
+class Turning:
+    """What the owner of a lane holds in memory: the directory, the right edges of its ledgers, what it owes."""
+
+    def __init__(self, lane: Lane, premises: Premises, vault: Vault, clock: Clock) -> None:
+        """Read the lane's state as committed."""
+        self._lane, self._premises, self._vault, self._clock = lane, premises, vault, clock
+        rows = Rows(lane, vault)
+        self.directory = _stored_directory(lane, vault, premises.keys.directory_key)
+        self._pending: list[Pending] = pending(rows)
+        self._frontiers = {
+            log: Frontier.from_bytes(stored)
+            for log in (premises.lane, premises.directory_log)
+            if (stored := lane.frontier(log)) is not None
+        }
+        # A new owner signs both trees again: what it signs is what is committed, so it is the same tree as before.
+        self._unsigned = set(self._frontiers)
+        self.read_to = lane.position
+
+    @property
+    def owes(self) -> bool:
+        """Whether a ledger has grown since its last checkpoint, so that a turn without records is due."""
+        return bool(self._unsigned)
+
+    async def turn(self, records: Sequence[Record]) -> None:
+        """One turn: sign, plan, commit, believe.
+
+        Raises:
+            Fenced, OutcomeUnknown: as `Lane.transaction`; nothing here has changed then.
+        """
+        notes = {log: self._sign(log) for log in self._unsigned}
+        before = Before(Rows(self._lane, self._vault), self.directory, self._frontiers, self._pending, notes)
+        planned = plan(records, before, self._premises, self._clock.now())
+        await self._commit(planned, notes, records)
+        self.directory = planned.directory
+        self._pending = planned.pending
+        self._unsigned = {batch.log for batch in planned.batches}
+        self._frontiers |= {batch.log: batch.after for batch in planned.batches}
+        for alarm in planned.alarms:
+            telemetry.emit(alarm.event, level=logging.WARNING, **alarm.ids)
+
+    async def _commit(self, planned: Plan, notes: dict[str, bytes], records: Sequence[Record]) -> None:
+        async with self._lane.transaction() as tx:
+            for log, note in notes.items():
+                tx.sign(log, self._frontiers[log].size, note)
+            for topic, value in planned.sends:
+                tx.send(topic, value)
+            for table, key, row in planned.rows:
+                tx.put(table, key, row)
+            for batch in planned.batches:
+                tx.record(batch.log, batch.before.size, batch.leaves, batch.after.to_bytes())
+            if records:
+                tx.done(records[-1].offset + 1)
+        if records:
+            self.read_to = records[-1].offset + 1
+
+    def _sign(self, log: str) -> bytes:
+        frontier = self._frontiers[log]
+        checkpoint = Checkpoint(log, frontier.size, frontier.root())
+        return sign_note(checkpoint, self._premises.keys.ledger, self._premises.keys.sign_ledger)
+
+
+def _stored_directory(lane: Lane, vault: Vault, key: VerifyKey) -> Directory:
+    directory = Directory()
+    while True:
+        row_key = vault.row_key(Table.DIRECTORY, str(directory.size))
+        row = lane.get(Table.DIRECTORY, row_key)
+        if row is None:
+            return directory
+        directory = directory.after(read_event(vault.open(Table.DIRECTORY, row_key, row), key))

@@ -1,0 +1,1 @@
+"""What was done, as lines that nobody can change unnoticed: entries, checkpoints, proofs."""

@@ -1,0 +1,201 @@
+"""Step 3, accept: at the publisher's door. Ten checks, then what was said is known to have been said by that desk.
+
+The numbers are those of "The operations" in broker/sealing/README.md, so that an auditor can tick them off:
+
+ 1. limits and strict decoding
+ 2. the publisher's key, by (`iss`, `kid`), from the directory
+ 3. the signature over the head
+ 4. `exp` and `iat`
+ 5. (`iss`, `id`) is new; with the same head it is a retry, with another a tampering alarm
+ 6. the head names every compartment that is here; the facts are among them
+ 7. the message key opens
+ 8. each compartment belongs to this id, desk and label, and its content key is the one committed to
+ 9. facts and inspected compartments are opened, fit the kind, and agree; the plaintext is dropped
+10. the person is resolved, and the desk may publish this kind about them
+"""
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+from broker.directory import Desk
+from broker.errors import UnknownDesk
+from broker.lifecycle.turn import Turn
+from broker.sealing.compartments import Belonging, open_with, unwrap
+from broker.sealing.jwe import open_key_package, recipient_kid
+from broker.sealing.notification import SealedNotification, release_extra
+from broker.sealing.packages import Outcome
+from broker.sealing.rejection import Reason, Rejected
+from broker.sealing.signatures import Typ, claimed_kid
+from broker.state.cases import Case, case_of
+from broker.state.doors import Seen, last_seq, put_seen, put_seq, seen
+from broker.state.persons import resolve
+from broker.state.vault import Person
+from broker.telemetry import Event
+from schemas import (
+    BLIND,
+    Facts,
+    Kind,
+    Label,
+    Said,
+    SchemaRefused,
+    UnknownArea,
+    UnknownKind,
+    area_table,
+    check_agreement,
+    kind_of,
+)
+from schemas.strict import b64u_encode
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A notification whose publisher is known; no more than that is."""
+
+    notification: SealedNotification
+    publisher: Desk
+    head_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A notification that passed all ten checks."""
+
+    signed: Signed
+    kind: Kind
+    facts: Facts
+    person: Person
+    case: Case | None
+    content_keys: dict[Label, bytes]
+    """Of every compartment that may be told, `facts` not among them."""
+    control: Said | None
+    """What a control kind says to the hub."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """A retry of what was dealt with before."""
+
+    outcome: Outcome
+
+
+def identify(data: bytes, turn: Turn) -> Signed:
+    """Checks 1 to 3. Until they pass there is nobody to answer.
+
+    Raises:
+        Rejected: to quarantine, without a word to anybody.
+    """
+    notification = SealedNotification.from_bytes(data)  # 1
+    head = notification.head
+    try:
+        publisher = turn.directory.desk(head.fields.iss)  # 2
+    except UnknownDesk as error:
+        raise Rejected(Reason.SIGNER) from error
+    if claimed_kid(notification.sig, Typ.HEAD) != publisher.verify_key.kid:
+        raise Rejected(Reason.SIGNER)
+    head.check_signature(notification.sig, publisher.verify_key)  # 3
+    return Signed(notification, publisher, b64u_encode(sha256(head.text.encode("ascii")).digest()))
+
+
+def admit(signed: Signed, turn: Turn) -> Accepted | Repeated:
+    """Checks 4 to 10, for a notification whose publisher is known.
+
+    Raises:
+        Rejected: refused; the publisher is told so, and not why.
+    """
+    notification, publisher = signed.notification, signed.publisher
+    fields = notification.head.fields
+    notification.head.check_fresh(turn.now)  # 4
+    known = seen(turn.rows, publisher.id, fields.id)  # 5
+    if known is not None:
+        if known.head != signed.head_digest:
+            turn.alarm(Event.NOTIFICATION_REUSED, desk=publisher.id, id=fields.id)
+            raise Rejected(Reason.REUSED_ID)
+        return Repeated(known.outcome)
+    notification.check_digests()  # 6
+    if Label.FACTS not in notification.compartments or Label.COVER in notification.compartments:
+        raise Rejected(Reason.LABEL)
+    try:
+        kind = kind_of(fields.kind)
+    except UnknownKind as error:
+        raise Rejected(Reason.KIND) from error
+    content_keys = _content_keys(signed, turn)  # 7, 8
+    facts, control = _inspect(notification, kind, content_keys)  # 9
+    _check_areas(facts)
+    _check_desks(facts, turn)
+    _count(facts.seq, publisher, turn)
+    person = resolve(turn.rows, facts.person, publisher.id, turn.premises.entropy)  # 10
+    case = case_of(turn.rows, person)
+    _check_publisher(kind, publisher, case)
+    content_keys.pop(Label.FACTS)
+    return Accepted(signed, kind, facts, person, case, content_keys, control)
+
+
+def remember(signed: Signed, outcome: Outcome, turn: Turn) -> None:
+    """Use the id up: whatever comes under it again is a retry or an alarm."""
+    fields = signed.notification.head.fields
+    put_seen(
+        turn.rows,
+        signed.publisher.id,
+        fields.id,
+        Seen.of(head=signed.head_digest, outcome=outcome, exp=fields.exp),
+    )
+
+
+def _content_keys(signed: Signed, turn: Turn) -> dict[Label, bytes]:
+    notification, keys = signed.notification, turn.premises.keys
+    fields = notification.head.fields
+    if recipient_kid(notification.mk) != keys.release_kid:
+        raise Rejected(Reason.KEY)
+    extra = release_extra(turn.premises.hub, fields.iss, keys.release_kid)
+    message_key = open_key_package(notification.mk, keys.release, extra)  # 7
+    return {  # 8
+        label: unwrap(sealed, Belonging(fields.id, fields.iss, label.value), message_key)
+        for label, sealed in notification.compartments.items()
+    }
+
+
+def _inspect(
+    notification: SealedNotification, kind: Kind, content_keys: dict[Label, bytes]
+) -> tuple[Facts, Said | None]:
+    plain = {
+        label: open_with(sealed, content_keys[label])
+        for label, sealed in notification.compartments.items()
+        if label not in BLIND
+    }
+    try:
+        facts = Facts.from_bytes(plain.pop(Label.FACTS))
+        kind.check(facts, frozenset(notification.compartments) - {Label.FACTS})
+        opened = {label: kind.models[label].from_bytes(data) for label, data in plain.items()}
+        check_agreement(facts, opened)
+    except SchemaRefused as error:
+        raise Rejected(Reason.SCHEMA) from error
+    return facts, opened.get(Label.CONTROL)
+
+
+def _check_areas(facts: Facts) -> None:
+    try:
+        for code in (facts.area, facts.area_old):
+            if code is not None:
+                area_table().district(code)
+    except UnknownArea as error:
+        raise Rejected(Reason.AREA) from error
+
+
+def _check_desks(facts: Facts, turn: Turn) -> None:
+    # A desk that is named and does not exist would be told nothing, and the publisher would believe that it was.
+    if any(desk not in turn.directory.desks for desk in (*facts.addressed, *facts.attendees)):
+        raise Rejected(Reason.SIGNER)
+
+
+def _count(seq: int, publisher: Desk, turn: Turn) -> None:
+    last = last_seq(turn.rows, publisher.id)
+    if seq != last + 1:
+        turn.alarm(Event.SEQUENCE_BROKEN, desk=publisher.id, expected=last + 1, found=seq)
+    put_seq(turn.rows, publisher.id, max(last, seq))
+
+
+def _check_publisher(kind: Kind, publisher: Desk, case: Case | None) -> None:
+    if publisher.desk_type not in kind.publishers:
+        raise Rejected(Reason.PUBLISHER)
+    if kind.by_team and (case is None or publisher.id not in case.team):
+        raise Rejected(Reason.PUBLISHER)

@@ -1,0 +1,153 @@
+"""What control events change: the directory, the cases, what is known of a letter. They are delivered to nobody.
+
+Directory events come in the lane's own input, in order with everything else, so that a decision depends on that input
+alone.
+"""
+
+from hashlib import sha256
+from typing import TypeVar
+
+from broker.directory import Desk, DeskRegistered, read_event
+from broker.ledger.entries import EpochBegun
+from broker.lifecycle.accept import Accepted
+from broker.lifecycle.turn import Turn
+from broker.ports import Table
+from broker.sealing.jwe import KEY_BYTES, seal_key_package
+from broker.sealing.letters import ItemKind
+from broker.sealing.notification import release_extra
+from broker.sealing.packages import EpochPackage, sign_said
+from broker.sealing.rejection import Reason, Rejected
+from broker.sealing.signatures import Typ, VerifyKey
+from broker.state.cases import Case, put_case
+from broker.state.delivery import Epoch, put_epoch
+from broker.state.told import Told, put_told, told_of
+from schemas import DeskId, area_table
+from schemas.kinds.case import CaseAssessed, CaseOpened, CaseTagged, TeamChanged
+from schemas.kinds.letter import LetterAcknowledged
+from schemas.strict import b64u_encode
+
+DIRECTORY = "directory"
+"""The topic that every desk reads whole: directory events, and the checkpoints over them."""
+
+_FIRST_EPOCH = 0
+_T = TypeVar("_T")
+
+
+def enter_event(data: bytes, key: VerifyKey, turn: Turn) -> None:
+    """Apply a directory event. A desk that is registered gets its first key, sealed to it, as the first item of its
+    inbox.
+
+    Raises:
+        Rejected: not signed by the directory key, or it does not fit what is there.
+    """
+    event = read_event(data, key)
+    directory = turn.directory.after(event)
+    index = str(turn.directory.size)
+    turn.rows.put(Table.DIRECTORY, turn.rows.vault.row_key(Table.DIRECTORY, index), data)
+    turn.enter_event(data, directory)
+    turn.sends.append((DIRECTORY, data))
+    if isinstance(event, DeskRegistered):
+        _begin_epoch(directory.desk(event.desk), turn)
+
+
+def apply_control(accepted: Accepted, turn: Turn) -> None:
+    """Change what a control notification says is changed.
+
+    Raises:
+        Rejected: it does not fit what is known.
+    """
+    match accepted.control:
+        case CaseOpened() as opened:
+            _open_case(accepted, opened, turn)
+        case TeamChanged() as changed:
+            _check_known(changed.add, turn)
+            case_now = _case(accepted)
+            team = tuple(desk for desk in case_now.team if desk not in changed.remove)
+            _put(accepted, case_now.model_copy(update={"team": _joined(team, changed.add)}), turn)
+        case CaseTagged() as tagged:
+            case_now = _case(accepted)
+            tags = tuple(tag for tag in case_now.tags if tag not in tagged.remove)
+            _put(accepted, case_now.model_copy(update={"tags": _joined(tags, tagged.add)}), turn)
+        case CaseAssessed() as assessed:
+            update = {"risk": assessed.risk, "level": assessed.level}
+            _put(accepted, _case(accepted).model_copy(update=update), turn)
+        case LetterAcknowledged() as acknowledged:
+            _acknowledge(accepted, acknowledged, turn)
+        case _:
+            raise Rejected(Reason.KIND)
+
+
+def _open_case(accepted: Accepted, opened: CaseOpened, turn: Turn) -> None:
+    if accepted.case is not None:
+        raise Rejected(Reason.STATE)
+    _check_known(opened.team, turn)
+    if not set(area_table().in_force).issuperset(opened.forces):
+        raise Rejected(Reason.AREA)
+    case = Case.of(
+        team=_joined((accepted.signed.publisher.id,), opened.team),
+        tags=_joined((), opened.tags),
+        risk=opened.risk,
+        level=opened.level,
+        category=opened.category,
+        forces=opened.forces,
+    )
+    _put(accepted, case, turn)
+
+
+def _acknowledge(accepted: Accepted, acknowledged: LetterAcknowledged, turn: Turn) -> None:
+    desk = accepted.signed.publisher.id
+    told = told_of(turn.rows, accepted.person, acknowledged.letter)
+    held = None if told is None else told.to(desk)
+    if told is None or held is None or acknowledged.part > held.parts or acknowledged.part in held.acknowledged:
+        raise Rejected(Reason.STATE)
+    noted = held.model_copy(update={"acknowledged": (*held.acknowledged, acknowledged.part)})
+    desks = tuple(noted if other.desk == desk else other for other in told.desks)
+    put_told(turn.rows, accepted.person, acknowledged.letter, Told.of(desks=desks))
+
+
+def _case(accepted: Accepted) -> Case:
+    if accepted.case is None:
+        raise Rejected(Reason.STATE)
+    return accepted.case
+
+
+def _put(accepted: Accepted, case: Case, turn: Turn) -> None:
+    put_case(turn.rows, accepted.person, case)
+
+
+def _check_known(desks: tuple[DeskId, ...], turn: Turn) -> None:
+    if any(desk not in turn.directory.desks for desk in desks):
+        raise Rejected(Reason.SIGNER)
+
+
+def _joined(first: tuple[_T, ...], second: tuple[_T, ...]) -> tuple[_T, ...]:
+    return tuple(dict.fromkeys((*first, *second)))
+
+
+def _begin_epoch(desk: Desk, turn: Turn) -> None:
+    premises = turn.premises
+    secret = premises.entropy(KEY_BYTES)
+    kid = b64u_encode(premises.entropy(16))
+    sealing = desk.entry.sealing
+    extra = release_extra(premises.hub, desk.id, sealing.kid)
+    package = EpochPackage.of(
+        v=1,
+        hub=premises.hub,
+        lane=premises.lane,
+        to=desk.id,
+        kid=kid,
+        epoch=_FIRST_EPOCH,
+        nbf=int(turn.now.timestamp()),
+        jwe=seal_key_package(secret, desk.sealing_key, sealing.kid, extra, premises.entropy),
+    )
+    signed = sign_said(package, Typ.PACKAGE, premises.keys.voice)
+    entry = EpochBegun.of(
+        **turn.line(),
+        to=desk.id,
+        kid=kid,
+        epoch=_FIRST_EPOCH,
+        nbf=package.nbf,
+        package=b64u_encode(sha256(signed["payload"].encode("ascii")).digest()),
+    )
+    put_epoch(turn.rows, desk.id, Epoch.made(kid, _FIRST_EPOCH, secret))
+    turn.enter(entry, item=(ItemKind.PACKAGE, desk.mailbox, signed))

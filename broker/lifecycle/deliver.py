@@ -1,0 +1,43 @@
+"""Step 6, deliver: what the turn before committed leaves now, each item with the proof of its entry.
+
+The checkpoint was signed over what is committed and over nothing else: a signature over a tree that is then thrown
+away would be a fork signed by ourselves, and a letter in an inbox before its entry is committed could be read and
+never recorded.
+"""
+
+from broker.ledger.merkle import Digest
+from broker.ledger.proofs import InclusionProof, format_proof
+from broker.lifecycle.control import DIRECTORY
+from broker.lifecycle.turn import Turn
+from broker.sealing.letters import Item
+from broker.state.delivery import Pending, drop_pending
+from schemas import Mailbox
+from schemas.strict import b64u_decode, json_encode
+
+
+def inbox(mailbox: Mailbox) -> str:
+    """The topic of a desk's inbox. The one place that knows."""
+    return f"inbox.{mailbox}"
+
+
+def deliver(pending: list[Pending], note: bytes, turn: Turn) -> None:
+    """Plan to send what waits.
+
+    Args:
+        pending: What the turn before committed, in order.
+        note: The signed checkpoint over the lane's ledger as that turn left it.
+        turn: The turn in whose transaction they leave.
+    """
+    for waiting in pending:
+        hashes = tuple(Digest(b64u_decode(digest, size=32)) for digest in waiting.hashes)
+        proof = format_proof(InclusionProof(waiting.index, hashes, note))
+        # The entry is committed, so from here on the item is owed, and may be signed. If we die before this turn
+        # commits, the next owner finds it among the pending ones, and the desk drops what it has.
+        item = Item(waiting.kind, waiting.content, b64u_decode(waiting.entry), proof)
+        turn.sends.append((inbox(waiting.mailbox), item.to_bytes()))
+        drop_pending(turn.rows, waiting)
+
+
+def announce(note: bytes, turn: Turn) -> None:
+    """Plan to publish the signed checkpoint over the directory, for the desks that read it whole."""
+    turn.sends.append((DIRECTORY, json_encode({"checkpoint": note.decode("utf-8")})))

@@ -1,0 +1,106 @@
+"""The pure core: one turn's records, the state before them and a clock reading in; everything to be written out.
+
+A record that fails leaves no half of itself behind. What is our own fault refuses that record, with an alarm, and
+lets the next ones go on; what is a passing fault of the world stops the turn, and nothing of it happens.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from broker.directory import Directory
+from broker.errors import TellwiseError
+from broker.ledger.merkle import EMPTY, Frontier
+from broker.lifecycle.accept import Repeated, Signed, admit, identify, remember
+from broker.lifecycle.control import apply_control, enter_event
+from broker.lifecycle.decide import decide
+from broker.lifecycle.deliver import announce, deliver
+from broker.lifecycle.record import record_accepted, record_decision, record_refusal, record_repeat
+from broker.lifecycle.turn import Plan, Premises, Turn, lane_time
+from broker.ports import Record
+from broker.sealing.packages import Outcome
+from broker.sealing.rejection import Reason, Rejected
+from broker.state.delivery import Pending
+from broker.state.rows import Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What the lane knows before a turn, as committed."""
+
+    rows: Rows
+    """Without changes."""
+    directory: Directory
+    frontiers: Mapping[str, Frontier]
+    """By ledger; one that has no entry yet is absent."""
+    pending: list[Pending]
+    notes: Mapping[str, bytes]
+    """Checkpoints signed over these frontiers, for the ledgers that have grown since the last one."""
+
+
+def plan(records: Sequence[Record], before: Before, premises: Premises, reading: datetime) -> Plan:
+    """Plan one turn.
+
+    Args:
+        records: The next of the lane's input, in order; none for a turn that only delivers.
+        before: The committed state.
+        premises: Keys, policies, entropy.
+        reading: The clock, aware, UTC.
+
+    Raises:
+        TellwiseError: a passing fault, or policies that are not in force. Nothing was planned; nothing may be skipped.
+    """
+    turn = Turn(premises, before.rows, before.directory, lane_time(before.rows, reading))
+    if premises.lane in before.notes:
+        deliver(before.pending, before.notes[premises.lane], turn)  # step 6, of what the turn before committed
+    if premises.directory_log in before.notes:
+        announce(before.notes[premises.directory_log], turn)
+    for record in records:
+        _live(record.value, turn)
+    return turn.finish(lambda log: before.frontiers.get(log, EMPTY))
+
+
+def _live(data: bytes, turn: Turn) -> None:
+    try:
+        with turn.attempt():
+            _steps(data, turn)
+    except TellwiseError:
+        raise
+    except Rejected as rejected:
+        record_refusal(data, None, rejected.reason, turn)
+    except Exception:  # noqa: BLE001 - our own fault, whatever it is: this one is refused, and nobody is told anything
+        record_refusal(data, None, Reason.INTERNAL, turn)
+
+
+def _steps(data: bytes, turn: Turn) -> None:
+    if data.startswith(b'{"directory"'):  # ours, and written by us in this spelling; anything else is a notification
+        enter_event(data, turn.premises.keys.directory_key, turn)
+        return
+    signed = identify(data, turn)
+    try:
+        with turn.attempt():
+            _admitted(signed, turn)
+    except Rejected as rejected:
+        _refuse(data, signed, rejected.reason, turn)
+
+
+def _admitted(signed: Signed, turn: Turn) -> None:
+    accepted = admit(signed, turn)  # step 3
+    if isinstance(accepted, Repeated):
+        record_repeat(signed, accepted.outcome, turn)
+        return
+    remember(signed, Outcome.ACCEPTED, turn)
+    if accepted.kind.control:
+        apply_control(accepted, turn)
+        record_accepted(accepted, turn)
+        return
+    record_accepted(accepted, turn)
+    decision = decide(accepted, turn)  # step 4
+    record_decision(accepted, decision, turn)  # step 5
+
+
+def _refuse(data: bytes, signed: Signed, reason: Reason, turn: Turn) -> None:
+    if reason not in (Reason.REUSED_ID, Reason.FRESHNESS):
+        # Neither of these uses the id up: another notification has it already, or this one may yet come in its time.
+        remember(signed, Outcome.REFUSED, turn)
+    record_refusal(data, signed, reason, turn)

@@ -1,0 +1,178 @@
+"""Step 5, record: one line in the ledger for everything that is done, and with it the letter that it is a line about.
+
+Nothing leaves here. Entries and letters are committed together, and a letter leaves in the next turn, when the
+checkpoint that covers its entry may be signed.
+"""
+
+from hashlib import sha256
+from typing import Any
+
+from broker.directory import Desk
+from broker.ledger import entries
+from broker.ledger.details import detail_digest, seal_detail
+from broker.ledger.merkle import leaf_hash
+from broker.lifecycle.accept import Accepted, Signed
+from broker.lifecycle.decide import Decision, Grant
+from broker.lifecycle.release import release
+from broker.lifecycle.turn import Turn
+from broker.sealing.compartments import Belonging, seal
+from broker.sealing.letters import Cover, Duty, ItemKind, Letter, Obligation
+from broker.sealing.packages import Outcome, Receipt, sign_said
+from broker.sealing.rejection import Reason
+from broker.sealing.signatures import Typ
+from broker.state.delivery import Epoch, epoch_of, next_number
+from broker.state.persons import introduce
+from broker.state.told import Told, ToldDesk, put_told
+from broker.telemetry import Event
+from schemas import Label, Said, Urgency
+from schemas.kinds.letter import LetterAcknowledged
+from schemas.strict import b64u_encode, json_encode
+
+_FIRST_PART = 1
+
+QUARANTINE = "quarantine"
+"""The topic that keeps what was refused, byte for byte, sealed under the state key."""
+
+
+def record_accepted(accepted: Accepted, turn: Turn) -> None:
+    """The line of a notification that was taken in, and the receipt for its publisher."""
+    fields = accepted.signed.notification.head.fields
+    line = turn.line()
+    taken: dict[str, Any] = {
+        **line,
+        "actor": fields.iss,
+        "agency": accepted.signed.publisher.agency,
+        "id": fields.id,
+        "kind": fields.kind,
+        "head": accepted.signed.head_digest,
+        "person": accepted.person.reference(line["salt"]),
+    }
+    entry: entries.Entry
+    match accepted.control:
+        case None:
+            entry = entries.Collection.of(**taken)
+        case LetterAcknowledged(letter=letter, part=part):
+            entry = entries.Acknowledgement.of(**taken, letter=letter, part=part)
+        case _:
+            entry = entries.Alteration.of(**taken)
+    turn.enter(entry, item=_receipt(accepted.signed, Outcome.ACCEPTED, turn))
+
+
+def record_repeat(signed: Signed, outcome: Outcome, turn: Turn) -> None:
+    """The line of a retry, and the same answer as before."""
+    fields = signed.notification.head.fields
+    turn.enter(entries.Repeat.of(**turn.line(), actor=fields.iss, id=fields.id), item=_receipt(signed, outcome, turn))
+
+
+def record_refusal(raw: bytes, signed: Signed | None, reason: Reason, turn: Turn) -> None:
+    """The line of a refusal; the raw bytes to quarantine; the answer to the publisher, if there is one.
+
+    The reason stands in the sealed detail alone: neither the entry nor the answer says it.
+    """
+    keys, entropy = turn.premises.keys, turn.premises.entropy
+    detail = seal_detail(json_encode({"v": 1, "reason": reason.value}), keys.state, entropy)
+    fields = None if signed is None else signed.notification.head.fields
+    entry = entries.Refusal.of(
+        **turn.line(),
+        raw=b64u_encode(sha256(raw).digest()),
+        detail=detail_digest(detail),
+        actor=None if fields is None else fields.iss,
+        id=None if fields is None else fields.id,
+    )
+    turn.enter(entry, detail=detail, item=None if signed is None else _receipt(signed, Outcome.REFUSED, turn))
+    turn.sends.append((QUARANTINE, seal_detail(raw, keys.state, entropy)))
+    turn.alarm(Event.NOTIFICATION_QUARANTINED, reason=reason.value)
+
+
+def record_decision(accepted: Accepted, decision: Decision, turn: Turn) -> None:
+    """The line of the decision, and for each desk that may be told its line and its letter."""
+    fields = accepted.signed.notification.head.fields
+    line = turn.line()
+    entry = entries.Decision.of(
+        **line,
+        id=fields.id,
+        iss=fields.iss,
+        kind=fields.kind,
+        policy=decision.policy,
+        person=accepted.person.reference(line["salt"]),
+        detail=detail_digest(decision.detail),
+    )
+    decided = b64u_encode(leaf_hash(turn.enter(entry, detail=decision.detail)))
+    told = []
+    for grant in decision.grants:
+        desk = turn.directory.desk(grant.desk)
+        epoch = epoch_of(turn.rows, desk.id)
+        if epoch is None:  # no key to hand it over by: told nothing, and somebody must look
+            turn.alarm(Event.DECISION_REFUSED, desk=desk.id, id=fields.id)
+            continue
+        _record_letter(accepted, grant, desk, epoch, decided, turn)
+        told.append(ToldDesk.of(desk=desk.id, labels=grant.labels))
+    if told:
+        put_told(turn.rows, accepted.person, fields.id, Told.of(desks=tuple(told)))
+
+
+def _record_letter(accepted: Accepted, grant: Grant, desk: Desk, epoch: Epoch, decided: str, turn: Turn) -> None:
+    notification = accepted.signed.notification
+    fields = notification.head.fields
+    n = next_number(turn.rows, desk.id)
+    cover = seal(
+        _cover(accepted, grant, desk, n, turn).to_bytes(),
+        Belonging(fields.id, turn.premises.hub, Label.COVER.value),
+        epoch.secret,
+        epoch.kid,
+        turn.premises.entropy,
+    )
+    released = release(notification.compartments, accepted.content_keys, grant.labels, epoch)
+    letter = Letter(notification.head, notification.sig, cover, released)
+    line = turn.line()
+    entry = entries.Disclosure.of(
+        **line,
+        to=desk.id,
+        n=n,
+        id=fields.id,
+        part=_FIRST_PART,
+        iss=fields.iss,
+        kind=fields.kind,
+        cmp={label: sealed.digest for label, sealed in released.items()},
+        cover=cover.digest,
+        kid=epoch.kid,
+        purpose=accepted.facts.purpose,
+        policy=turn.premises.policies.bundle.digest,
+        decision=decided,
+        person=accepted.person.reference(line["salt"]),
+    )
+    turn.enter(entry, item=(ItemKind.LETTER, desk.mailbox, letter.to_json()))
+
+
+def _cover(accepted: Accepted, grant: Grant, desk: Desk, n: int, turn: Turn) -> Cover:
+    urgency = grant.terms.urgency
+    duties = [Obligation.of(duty=Duty.RETAIN, value=retention.value) for retention in grant.terms.retention]
+    if urgency is not Urgency.RECORD:
+        duties.append(Obligation.of(duty=Duty.ACKNOWLEDGE, value=urgency.value))
+    return Cover.of(
+        letter=accepted.signed.notification.head.fields.id,
+        desk=desk.id,
+        part=_FIRST_PART,
+        lane=turn.premises.lane,
+        n=n,
+        person=introduce(turn.rows, accepted.person, desk.id),
+        urgency=urgency,
+        acknowledge_by=urgency.acknowledge_by(turn.now),
+        obligations=tuple(duties),
+        reasons=tuple(grant.terms.reasons),
+    )
+
+
+def _receipt(signed: Signed, outcome: Outcome, turn: Turn) -> tuple[ItemKind, Any, dict[str, Any]]:
+    receipt = Receipt.of(
+        v=1,
+        hub=turn.premises.hub,
+        to=signed.publisher.id,
+        id=signed.notification.head.fields.id,
+        outcome=outcome,
+    )
+    return ItemKind.RECEIPT, signed.publisher.mailbox, _said(receipt, Typ.RECEIPT, turn)
+
+
+def _said(said: Said, typ: Typ, turn: Turn) -> dict[str, Any]:
+    return sign_said(said, typ, turn.premises.keys.voice)

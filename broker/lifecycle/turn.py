@@ -1,0 +1,220 @@
+"""One turn of a lane: what it is given, and what it plans. No I/O: the plan is a value, and the transaction is
+another's.
+
+Steps 3 to 6 of a notification's life each add to the turn; `plan` below runs them in order.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from broker.directory import Directory
+from broker.ledger.entries import Entry, Filler
+from broker.ledger.merkle import Frontier, grow, leaf_hash
+from broker.ports import Leaf, RowKey, SealedRow, Table
+from broker.sealing.entropy import Entropy
+from broker.sealing.keyring import HubKeys
+from broker.sealing.letters import ItemKind
+from broker.state.delivery import Pending, put_pending
+from broker.state.rows import Rows
+from broker.telemetry import Event
+from policies import Engine
+from schemas import AgencyId, Mailbox
+from schemas.strict import b64u_encode
+
+FILL_TO = (16, 64, 256, 1_024)
+"""A batch of entries is padded with filler to the next of these, and beyond to a multiple of the last."""
+
+@dataclass(frozen=True, slots=True)
+class Premises:
+    """What does not change from turn to turn."""
+
+    hub: AgencyId
+    lane: str
+    """Origin of the lane's ledger."""
+    directory_log: str
+    """Origin of the directory's ledger."""
+    keys: HubKeys
+    policies: Engine
+    entropy: Entropy
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something that an operator must see. Ids only."""
+
+    event: Event
+    ids: dict[str, str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class _PlannedItem:
+    kind: ItemKind
+    mailbox: Mailbox
+    content: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _PlannedEntry:
+    entry: bytes
+    detail: bytes | None
+    item: _PlannedItem | None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one turn appends to one ledger."""
+
+    log: str
+    before: Frontier
+    after: Frontier
+    leaves: list[Leaf]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that one turn's transaction writes, and what the lane knows once it is committed."""
+
+    sends: list[tuple[str, bytes]]
+    rows: list[tuple[Table, RowKey, SealedRow | None]]
+    batches: list[Batch]
+    alarms: list[Alarm]
+    directory: Directory
+    pending: list[Pending]
+    """What leaves in the turn after this one."""
+
+
+@dataclass
+class Turn:
+    """A turn in the making."""
+
+    premises: Premises
+    rows: Rows
+    directory: Directory
+    now: datetime
+    """Lane time: never earlier than what was last recorded."""
+    sends: list[tuple[str, bytes]] = field(default_factory=list)
+    alarms: list[Alarm] = field(default_factory=list)
+    _entries: list[_PlannedEntry] = field(default_factory=list)
+    _events: list[bytes] = field(default_factory=list)
+
+    def line(self) -> dict[str, Any]:
+        """The fields that every ledger entry of this turn begins with: a fresh salt, lane time, directory size."""
+        return {"salt": b64u_encode(self.premises.entropy(16)), "ts": self.now, "dir": self.directory.size}
+
+    def enter(
+        self,
+        entry: Entry,
+        *,
+        detail: bytes | None = None,
+        item: tuple[ItemKind, Mailbox, dict[str, Any]] | None = None,
+    ) -> bytes:
+        """Plan a ledger entry, and the inbox item that leaves with its proof. Returns the entry's bytes."""
+        data = entry.to_bytes()
+        self._entries.append(_PlannedEntry(data, detail, _PlannedItem(*item) if item else None))
+        return data
+
+    def enter_event(self, event: bytes, directory: Directory) -> None:
+        """Plan an entry of the directory's ledger, after which *directory* is what is so."""
+        self._events.append(event)
+        self.directory = directory
+
+    def alarm(self, event: Event, **ids: str | int) -> None:
+        """Plan an alarm."""
+        self.alarms.append(Alarm(event, ids))
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """Keep what is planned inside only if the block ends well: one record's failure leaves no half of it behind."""
+        before = (len(self.sends), len(self.alarms), len(self._entries), len(self._events), self.directory)
+        try:
+            with self.rows.attempt():
+                yield
+        except BaseException:
+            sends, alarms, entries, events, self.directory = before
+            for planned, length in (
+                (self.sends, sends),
+                (self.alarms, alarms),
+                (self._entries, entries),
+                (self._events, events),
+            ):
+                del planned[length:]
+            raise
+
+    def finish(self, frontier: Callable[[str], Frontier]) -> Plan:
+        """Fill and shuffle the entries, grow the trees, and give each waiting item the proof of its entry.
+
+        Args:
+            frontier: The committed frontier of a ledger.
+        """
+        batches = []
+        waiting: list[Pending] = []
+        if self._events:
+            batches.append(
+                _batch(self.premises.directory_log, frontier, [Leaf(event, None) for event in self._events])[0]
+            )
+        if self._entries:
+            filled = self._filled()
+            leaves = [Leaf(planned.entry, planned.detail) for planned in filled]
+            batch, proofs = _batch(self.premises.lane, frontier, leaves)
+            batches.append(batch)
+            places = {id(planned): place for place, planned in enumerate(filled)}
+            for (
+                planned
+            ) in self._entries:  # items leave in the order in which they were planned, not in that of the leaves
+                if planned.item is not None:
+                    place = places[id(planned)]
+                    waiting.append(
+                        _waiting(len(waiting), planned, planned.item, batch.before.size + place, proofs[place])
+                    )
+            for item in waiting:
+                put_pending(self.rows, item)
+            put_clock(self.rows, self.now)
+        return Plan(
+            sends=self.sends,
+            rows=list(self.rows.sealed_changes()),
+            batches=batches,
+            alarms=self.alarms,
+            directory=self.directory,
+            pending=waiting,
+        )
+
+    def _filled(self) -> list[_PlannedEntry]:
+        count = len(self._entries)
+        wanted = next((size for size in FILL_TO if count <= size), -(-count // FILL_TO[-1]) * FILL_TO[-1])
+        filler = [_PlannedEntry(Filler.of(**self.line()).to_bytes(), None, None) for _ in range(wanted - count)]
+        return sorted([*self._entries, *filler], key=lambda _: self.premises.entropy(8))
+
+
+def _batch(
+    log: str, frontier: Callable[[str], Frontier], leaves: list[Leaf]
+) -> tuple[Batch, Sequence[Sequence[bytes]]]:
+    before = frontier(log)
+    grown = grow(before, [leaf_hash(leaf.entry) for leaf in leaves])
+    return Batch(log, before, grown.frontier, leaves), grown.proofs
+
+
+def _waiting(order: int, planned: _PlannedEntry, item: _PlannedItem, index: int, hashes: Sequence[bytes]) -> Pending:
+    return Pending.of(
+        order=order,
+        mailbox=item.mailbox,
+        kind=item.kind,
+        content=item.content,
+        entry=b64u_encode(planned.entry),
+        index=index,
+        hashes=tuple(b64u_encode(digest) for digest in hashes),
+    )
+
+
+def lane_time(rows: Rows, reading: datetime) -> datetime:
+    """The later of the clock's reading and the time that the lane last recorded, so that lane time never goes back."""
+    row = rows.get(Table.CLOCK, rows.vault.row_key(Table.CLOCK))
+    recorded = reading if row is None else datetime.fromisoformat(row.decode("ascii"))
+    return max(reading, recorded)
+
+
+def put_clock(rows: Rows, now: datetime) -> None:
+    """Record lane time."""
+    rows.put(Table.CLOCK, rows.vault.row_key(Table.CLOCK), now.isoformat().encode("ascii"))

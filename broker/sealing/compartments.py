@@ -1,0 +1,184 @@
+"""One compartment, sealed once by its publisher and re-targeted by the hub: a JWE in flattened JSON (RFC 7516).
+
+Everything but `header` and `encrypted_key` is under the digest that the publisher signs, so the hub can hand the same
+ciphertext to each desk that may know it, and cannot change it. The bytes are described in README.md beside this file.
+"""
+
+import hmac
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Any
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
+
+from broker.sealing.entropy import Entropy
+from broker.sealing.jwe import IV_BYTES, KEY_BYTES, PROTECTED, TAG_BYTES
+from broker.sealing.padding import BUCKETS, pad, unpad
+from broker.sealing.rejection import Reason, Rejected
+from schemas.strict import NotStrict, b64u_decode, b64u_encode, json_decode, json_encode
+
+ALG = "A256KW"
+WRAPPED_KEY_BYTES = 40
+DIGEST_BYTES = 32
+
+MESSAGE_KID = "mk"
+"""The key id under which a publisher wraps content keys: the notification's own message key."""
+
+_MEMBERS = {"protected", "aad", "iv", "ciphertext", "tag", "header", "encrypted_key"}
+_AAD_MEMBERS = {"id", "iss", "cmp", "kc"}
+
+
+@dataclass(frozen=True, slots=True)
+class Belonging:
+    """Where a compartment belongs: signed into it, so that it opens nowhere else."""
+
+    notification: str
+    issuer: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Compartment:
+    """A sealed compartment as it travels. All are the strings as transmitted; nothing signed is ever written anew."""
+
+    aad: str
+    iv: str
+    ciphertext: str
+    tag: str
+    kid: str
+    encrypted_key: str
+
+    @property
+    def digest(self) -> str:
+        """What the publisher signs of it: b64u of SHA-256 over the five strings that nobody may change."""
+        parts = (PROTECTED, self.aad, self.iv, self.ciphertext, self.tag)
+        return b64u_encode(sha256(".".join(parts).encode("ascii")).digest())
+
+    def to_json(self) -> dict[str, Any]:
+        """The JWE's members."""
+        return {
+            "protected": PROTECTED,
+            "aad": self.aad,
+            "iv": self.iv,
+            "ciphertext": self.ciphertext,
+            "tag": self.tag,
+            "header": {"alg": ALG, "kid": self.kid},
+            "encrypted_key": self.encrypted_key,
+        }
+
+    @classmethod
+    def from_json(cls, value: Any) -> "Compartment":
+        """Take a JWE of exactly our form: no further member or parameter, nothing negotiated.
+
+        Raises:
+            Rejected: anything else.
+        """
+        match value:
+            case {"header": {"alg": str(alg), "kid": str(kid), **more}} if not more and set(value) == _MEMBERS:
+                if alg != ALG or value["protected"] != PROTECTED:
+                    raise Rejected(Reason.ALGORITHM)
+                texts = {name: value[name] for name in ("aad", "iv", "ciphertext", "tag", "encrypted_key")}
+                if not all(isinstance(text, str) and text.isascii() for text in texts.values()):
+                    raise Rejected(Reason.FORM)
+                return cls(kid=kid, **texts)
+        raise Rejected(Reason.FORM)
+
+    def retargeted(self, content_key: bytes, key: bytes, kid: str) -> "Compartment":
+        """The same compartment for whoever holds *key*: the header and the wrapped key change, and nothing else."""
+        return replace(self, kid=kid, encrypted_key=b64u_encode(aes_key_wrap(key, content_key)))
+
+
+def seal(plaintext: bytes, belonging: Belonging, key: bytes, kid: str, entropy: Entropy) -> Compartment:
+    """Seal *plaintext* under a content key of its own, wrapped under *key*.
+
+    Args:
+        plaintext: JSON of the compartment, at most 65,535 bytes.
+        belonging: Signed into it.
+        key: 32 bytes: the message key at a publisher, a desk's epoch key at the hub (for a cover).
+        kid: The name of *key*.
+        entropy: For the content key and the nonce.
+
+    Raises:
+        Rejected: the plaintext is too long.
+    """
+    content_key = entropy(KEY_BYTES)
+    iv = entropy(IV_BYTES)
+    aad = b64u_encode(
+        json_encode(
+            {
+                "id": belonging.notification,
+                "iss": belonging.issuer,
+                "cmp": belonging.label,
+                "kc": b64u_encode(key_commitment(content_key)),
+            }
+        )
+    )
+    sealed = AESGCM(content_key).encrypt(iv, pad(plaintext), _associated(aad))
+    return Compartment(
+        aad=aad,
+        iv=b64u_encode(iv),
+        ciphertext=b64u_encode(sealed[:-TAG_BYTES]),
+        tag=b64u_encode(sealed[-TAG_BYTES:]),
+        kid=kid,
+        encrypted_key=b64u_encode(aes_key_wrap(key, content_key)),
+    )
+
+
+def unwrap(compartment: Compartment, belonging: Belonging, key: bytes) -> bytes:
+    """The content key, once it is known to be the one that the publisher signed.
+
+    Raises:
+        Rejected: the compartment belongs elsewhere, *key* does not open it, or the content key is not the one
+            committed to.
+    """
+    try:
+        aad = json_decode(b64u_decode(compartment.aad))
+        wrapped = b64u_decode(compartment.encrypted_key, size=WRAPPED_KEY_BYTES)
+        if not isinstance(aad, dict) or set(aad) != _AAD_MEMBERS:
+            raise Rejected(Reason.FORM)
+        commitment = b64u_decode(aad["kc"], size=DIGEST_BYTES)
+    except NotStrict as error:
+        raise Rejected(Reason.FORM) from error
+    if (aad["id"], aad["iss"], aad["cmp"]) != (belonging.notification, belonging.issuer, belonging.label):
+        raise Rejected(Reason.LABEL)
+    try:
+        content_key = aes_key_unwrap(key, wrapped)
+    except InvalidUnwrap as error:
+        raise Rejected(Reason.KEY) from error
+    # One GCM ciphertext can open under two keys to two texts, and A256KW carries no context: only the commitment, which
+    # stands in signed bytes, says which key was meant.
+    if not hmac.compare_digest(key_commitment(content_key), commitment):
+        raise Rejected(Reason.COMMITMENT)
+    return content_key
+
+
+def open_with(compartment: Compartment, content_key: bytes) -> bytes:
+    """The plaintext, under a content key that `unwrap` gave.
+
+    Raises:
+        Rejected: altered, or wrongly padded.
+    """
+    try:
+        iv = b64u_decode(compartment.iv, size=IV_BYTES)
+        ciphertext = b64u_decode(compartment.ciphertext)
+        sealed = ciphertext + b64u_decode(compartment.tag, size=TAG_BYTES)
+    except NotStrict as error:
+        raise Rejected(Reason.FORM) from error
+    if len(ciphertext) not in BUCKETS:
+        raise Rejected(Reason.PADDING)
+    try:
+        padded = AESGCM(content_key).decrypt(iv, sealed, _associated(compartment.aad))
+    except InvalidTag as error:
+        raise Rejected(Reason.CIPHERTEXT) from error
+    return unpad(padded)
+
+
+def key_commitment(content_key: bytes) -> bytes:
+    """32 bytes that name a content key without giving it away."""
+    return sha256(b"tellwise-kc-v1" + content_key).digest()
+
+
+def _associated(aad: str) -> bytes:
+    return f"{PROTECTED}.{aad}".encode("ascii")  # RFC 7516, section 5.1, step 14

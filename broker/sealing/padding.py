@@ -1,0 +1,34 @@
+"""Padding of plaintexts, so that the size of a ciphertext tells the bucket and no more.
+
+Append 0x80, then zeros up to the next bucket (ISO/IEC 7816-4 padding). Like bit padding in GCM it is inside the
+authenticated text, so a wrong one is our own publisher's fault and no oracle.
+"""
+
+from broker.sealing.rejection import Reason, Rejected
+
+BUCKETS = (256, 1_024, 4_096, 16_384, 65_536)
+"""Sizes in bytes that a padded plaintext may have."""
+
+
+def pad(plaintext: bytes) -> bytes:
+    """Bring *plaintext* to the size of the next bucket.
+
+    Raises:
+        Rejected: it is longer than the largest bucket holds.
+    """
+    for bucket in BUCKETS:
+        if len(plaintext) < bucket:
+            return plaintext + b"\x80" + bytes(bucket - len(plaintext) - 1)
+    raise Rejected(Reason.FORM)
+
+
+def unpad(padded: bytes) -> bytes:
+    """Undo `pad`.
+
+    Raises:
+        Rejected: not a bucket's size, no marker, or something other than zeros after it.
+    """
+    plaintext, marker, _ = padded.rstrip(b"\x00").rpartition(b"\x80")
+    if len(padded) not in BUCKETS or not marker or pad(plaintext) != padded:
+        raise Rejected(Reason.PADDING)
+    return plaintext

@@ -1,0 +1,39 @@
+"""Tables *persons* and *refs*: whom an identifier names, and the key under which everything about them lies."""
+
+from broker.ports import Table
+from broker.sealing.entropy import Entropy
+from broker.sealing.jwe import KEY_BYTES
+from broker.sealing.rejection import Reason, Rejected
+from broker.state.rows import Rows
+from broker.state.vault import Person
+from schemas import DeskId, PersonId, PersonKey, PersonRef, PersonScheme
+
+
+def resolve(rows: Rows, key: PersonKey, desk: DeskId, entropy: Entropy) -> Person:
+    """The person whom *desk* means by *key*; made known to the hub by being named.
+
+    Raises:
+        Rejected: a pseudonym that the hub never gave to this desk.
+    """
+    if key.scheme is PersonScheme.REF:
+        named = rows.get(Table.REFS, rows.vault.ref_row_key(key.identifier, desk))
+        if named is None:
+            raise Rejected(Reason.PERSON)
+        person = PersonId(named.decode("ascii"))
+    else:
+        person = rows.vault.person_id(key)
+    row_key = rows.vault.key_row_key(person)
+    person_key = rows.get(Table.PERSONS, row_key)
+    if person_key is None:
+        if key.scheme is PersonScheme.REF:  # the key was destroyed: the pseudonym leads nowhere any more
+            raise Rejected(Reason.PERSON)
+        person_key = entropy(KEY_BYTES)
+        rows.put(Table.PERSONS, row_key, person_key)
+    return Person(person, person_key)
+
+
+def introduce(rows: Rows, person: Person, desk: DeskId) -> PersonRef:
+    """The person's pseudonym for *desk*, which the desk may use from now on."""
+    ref = rows.vault.person_ref(person.id, desk)
+    rows.put(Table.REFS, rows.vault.ref_row_key(ref, desk), person.id.encode("ascii"))
+    return ref

@@ -1,0 +1,99 @@
+"""How rows of state are sealed and named, so that on disk there is nothing to read but routing to a mailbox.
+
+A row is sealed under the state key and bound to its table and key, so that no row can stand in for another. A row
+about a person is named under that person's own key: when the key is destroyed, nothing leads to the row any more.
+"""
+
+import hmac
+from dataclasses import dataclass
+from hashlib import sha256
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from broker.errors import StateUnreadable
+from broker.ports import RowKey, SealedRow, Table
+from broker.sealing.entropy import Entropy
+from broker.sealing.jwe import IV_BYTES
+from broker.sealing.keyring import HubKeys
+from schemas import DeskId, PersonId, PersonKey, PersonRef
+from schemas.strict import b64u_encode
+
+_REF_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person inside the hub: the id, and the key under which everything about them lies."""
+
+    id: PersonId
+    key: bytes
+    """32 bytes, random, in a row of its own."""
+
+    def reference(self, salt: str) -> str:
+        """How one ledger entry refers to the person; cannot be linked to another without the key."""
+        return b64u_encode(hmac.digest(self.key, b"tellwise-ref-v1" + salt.encode("ascii"), sha256))
+
+
+class Vault:
+    """The keys role's view of rows: seals, opens and names them."""
+
+    def __init__(self, keys: HubKeys, entropy: Entropy) -> None:
+        """Use the hub's keys; *entropy* gives the nonces."""
+        # LIMIT: random nonces under one key are safe to 2^32 rows written; the state key is to be changed long before.
+        self._rows = AESGCM(keys.state)
+        self._keys = keys
+        self._entropy = entropy
+
+    def seal(self, table: Table, key: RowKey, value: bytes) -> SealedRow:
+        """Seal a row for this place."""
+        iv = self._entropy(IV_BYTES)
+        return SealedRow(iv + self._rows.encrypt(iv, value, table.encode() + b"\x00" + key))
+
+    def open(self, table: Table, key: RowKey, row: SealedRow) -> bytes:
+        """Undo `seal`.
+
+        Raises:
+            StateUnreadable: altered, moved from another place, or sealed under another hub's key.
+        """
+        try:
+            return self._rows.decrypt(row[:IV_BYTES], row[IV_BYTES:], table.encode() + b"\x00" + key)
+        except (InvalidTag, ValueError) as error:
+            raise StateUnreadable(f"a row of `{table}` does not open") from error
+
+    def row_key(self, table: Table, *parts: str) -> RowKey:
+        """The key of a row that is about no person."""
+        return _row_key(self._keys.rows, table, parts)
+
+    def person_row_key(self, person: Person, table: Table, *parts: str) -> RowKey:
+        """The key of a row about a person."""
+        return _row_key(person.key, table, parts)
+
+    def person_id(self, key: PersonKey) -> PersonId:
+        """The person that an identifier names."""
+        return PersonId(self._mac("person", key.scheme.value, key.identifier).hex())
+
+    def key_row_key(self, person: PersonId) -> RowKey:
+        """The key of the row that holds a person's own key."""
+        return _row_key(self._keys.persons, Table.PERSONS, (person,))
+
+    def person_ref(self, person: PersonId, desk: DeskId) -> PersonRef:
+        """The person's pseudonym for one desk: the same in all its letters, and no other desk's."""
+        return PersonRef(b64u_encode(self._mac("ref", person, desk)[:_REF_BYTES]))
+
+    def ref_row_key(self, ref: str, desk: DeskId) -> RowKey:
+        """The key of the row that says whom a desk means by a pseudonym."""
+        return _row_key(self._keys.persons, Table.REFS, (desk, ref))
+
+    def _mac(self, use: str, *parts: str) -> bytes:
+        return hmac.digest(self._keys.persons, _joined((use, *parts)), sha256)
+
+
+def _row_key(key: bytes, table: Table, parts: tuple[str, ...]) -> RowKey:
+    return RowKey(hmac.digest(key, _joined(("row", table.value, *parts)), sha256))
+
+
+def _joined(parts: tuple[str, ...]) -> bytes:
+    # Each part with its length before it: no two different lists give the same bytes.
+    encoded = [part.encode("utf-8") for part in parts]
+    return b"".join(len(part).to_bytes(4, "big") + part for part in encoded)

@@ -1,0 +1,1 @@
+"""How ordered streams are carried and stored: one driver per engine."""

@@ -1,0 +1,178 @@
+"""One SQLite file as we trust it: how it is opened, and when it is refused.
+
+The hub's file and each desk's own store are opened here. What comes back has committed a change only when the disk has
+it, and whatever would weaken that is refused before anything is written. Source: https://sqlite.org/pragma.html
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
+
+import apsw
+
+from broker.errors import EngineUnsafe, FolderUnusable
+
+APPLICATION_ID = 0x54656C6C  # "Tell"
+
+# README.md says why each. All of them are read back: `execute` with several statements stops at the first row until
+# somebody reads it, and a PRAGMA that SQLite does not like is passed over in silence.
+_BUSY_LONGEST_MS = 5_000
+_PRAGMAS: tuple[tuple[str, str | int], ...] = (
+    ("page_size", 4_096),
+    ("journal_mode", "wal"),
+    ("synchronous", 2),  # FULL
+    ("fullfsync", 1),
+    ("secure_delete", 1),
+    ("foreign_keys", 0),
+)
+
+_FAULTS_OF_THE_FOLDER = (
+    OSError,
+    apsw.BusyError,
+    apsw.CantOpenError,
+    apsw.CorruptError,
+    apsw.FullError,
+    apsw.IOError,
+    apsw.LockedError,
+    apsw.NotADBError,
+    apsw.PermissionsError,
+    apsw.ReadOnlyError,
+)
+
+
+def has_wal_reset_bug(version: tuple[int, ...]) -> bool:
+    """Whether this SQLite loses committed data when two connections write or checkpoint at once.
+
+    Source: https://sqlite.org/wal.html#the_wal_reset_bug
+    """
+    return (3, 7, 0) <= version <= (3, 51, 2) and version not in {(3, 44, 6), (3, 50, 7)}
+
+
+def open_database(path: Path, ddl: str, *, readonly: bool = False) -> apsw.Connection:
+    """Open the file, and make it first if it is not there.
+
+    Args:
+        path: On a local disk. The file is made for its owner alone, and so is each folder above it that is missing.
+        ddl: The tables of a new file. A file that was made with others is refused, so that a changed table is never
+            met by chance: whoever changes one also says how old files are brought along.
+        readonly: Open what is there for reading, and make nothing.
+
+    Raises:
+        EngineUnsafe: this SQLite loses committed data, or does not do what it is told.
+        FolderUnusable: the file cannot be read or written, is damaged, or is not one of ours.
+    """
+    version = tuple(int(number) for number in apsw.sqlite_lib_version().split("."))
+    if has_wal_reset_bug(version):
+        raise EngineUnsafe(f"sqlite {apsw.sqlite_lib_version()} has the WAL-reset bug and can lose what was committed")
+    with faults_of_the_folder(path):
+        if readonly:
+            return _connect(path, ddl, apsw.SQLITE_OPEN_READONLY)
+        _make_folder(path.parent)
+        with _alone_in(path.parent) as descriptor:
+            # O_EXCL also because closing a file that is open elsewhere in this process drops SQLite's locks on it.
+            with suppress(FileExistsError):
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+            # Each time, because we may have died after making the file. SQLite syncs the folder for its WAL itself.
+            os.fsync(descriptor)
+            return _connect(path, ddl, apsw.SQLITE_OPEN_READWRITE)
+
+
+@contextmanager
+def faults_of_the_folder(path: Path) -> Iterator[None]:
+    """Say in one line what is wrong with the disk or the file, if that is what the block fails on.
+
+    Raises:
+        FolderUnusable: from what was raised.
+    """
+    try:
+        yield
+    except _FAULTS_OF_THE_FOLDER as error:
+        raise folder_unusable(path, error) from error
+
+
+def folder_unusable(path: Path, error: Exception) -> FolderUnusable:
+    """The one line for a fault of the disk or the file."""
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return FolderUnusable(f"cannot use `{path}`: {text[:1].lower()}{text[1:]}")
+
+
+def is_fault_of_the_folder(error: Exception) -> bool:
+    """Whether it is the disk or the file that failed, and not the one who asked."""
+    return isinstance(error, _FAULTS_OF_THE_FOLDER)
+
+
+def _connect(path: Path, ddl: str, flags: int) -> apsw.Connection:
+    connection = apsw.Connection(str(path.absolute()), flags=flags)
+    try:
+        connection.set_busy_timeout(_BUSY_LONGEST_MS)
+        # Whose file it is comes first: nothing is written into a stranger's, not even a journal mode.
+        is_new = _is_new(connection, path, ddl)
+        if flags == apsw.SQLITE_OPEN_READONLY:
+            if is_new:
+                raise FolderUnusable(f"cannot use `{path}`: it is empty")
+            return connection
+        for name, value in _PRAGMAS:
+            connection.pragma(name, value)
+            found = connection.pragma(name)
+            if found != value:
+                raise EngineUnsafe(f"sqlite keeps {name} at `{found}` for `{path}`, not at `{value}`")
+        # A file that may only be read would otherwise be found out by the first commit: SQLite opens it all the same.
+        connection.execute("BEGIN IMMEDIATE")
+        if is_new:
+            connection.execute(ddl).fetchall()
+            connection.pragma("application_id", APPLICATION_ID)
+            connection.pragma("user_version", _version(ddl))
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _is_new(connection: apsw.Connection, path: Path, ddl: str) -> bool:
+    connection.execute("BEGIN")  # three looks at one moment
+    application, version = connection.pragma("application_id"), connection.pragma("user_version")
+    is_empty = not connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
+    connection.execute("COMMIT")
+    if application == APPLICATION_ID and version == _version(ddl):
+        return False
+    if application == APPLICATION_ID:
+        raise FolderUnusable(f"cannot use `{path}`: its tables are those of another part or version of Tellwise")
+    if application or version or not is_empty:
+        raise FolderUnusable(f"cannot use `{path}`: it is a database, but not one of Tellwise")
+    return True
+
+
+def _version(ddl: str) -> int:
+    """A number from 1 that changes with the tables, so that nobody can forget to raise it."""
+    return int.from_bytes(sha256(ddl.encode()).digest()[:4], "big") >> 1 or 1
+
+
+def _make_folder(folder: Path) -> None:
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    with _open_folder(folder.parent) as descriptor:
+        os.fsync(descriptor)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[int]:
+    """Let one process at a time make a file; the lock goes with the descriptor."""
+    with _open_folder(folder) as descriptor:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor
+
+
+@contextmanager
+def _open_folder(folder: Path) -> Iterator[int]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)

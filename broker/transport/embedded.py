@@ -1,0 +1,235 @@
+"""The engine for one machine: topics, lanes and sealed state in one SQLite file.
+
+A turn's letters, entries, rows and position are one commit of one file, so there is nothing that could be half done.
+See README.md for what is promised, and by what.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from secrets import token_hex
+
+from broker.errors import Fenced, TellwiseError
+from broker.ports import Assigned, Clock, LaneEvent, Record, Revoked, RowKey, SealedRow, Table, Tx
+from broker.transport.bell import Bell
+from broker.transport.database import open_database
+from broker.transport.lease import RENEWED_AFTER_MS, Fence, GiveUp, Owner, OwnerLock, Renew, Take
+from broker.transport.reader import Reader
+from broker.transport.records import Partition, Publication, lane_name
+from broker.transport.tables import TABLES
+from broker.transport.turn import EmbeddedTx
+from broker.transport.writer import Writer
+
+
+class EmbeddedTransport:
+    """`Transport` on one file. Several processes may open it; each lane has one owner among them."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        """Open the file, and make it if it is not there.
+
+        Args:
+            path: On a local disk, in a folder of its own. Beside it will stand `-wal`, `-shm` and `.owner`.
+            clock: Says when a lease has run out. Read in the event loop only.
+
+        Raises:
+            EngineUnsafe: the storage would not keep our promises.
+            FolderUnusable: the file cannot be used, or is not one of ours.
+        """
+        connection = open_database(path, TABLES)
+        self._clock = clock
+        self._lock = OwnerLock(path)
+        self._process = token_hex(8)
+        self._blocks_opened = self._blocks_open = 0
+        self._bell = Bell()
+        self._reader = Reader(path)
+        self._writer = Writer(connection, path, self._bell.ring)
+
+    async def publish(self, topic: str, values: Sequence[bytes], *, partition: int = 0) -> Sequence[int]:
+        """See `Transport.publish`."""
+        if not values:
+            return ()
+        return await self._writer.commit(Publication((topic, partition), tuple(values)))
+
+    async def read(
+        self, topic: str, start: int, records_max: int, wait_ms: int, *, partition: int = 0
+    ) -> Sequence[Record]:
+        """See `Transport.read`."""
+        place = (topic, partition)
+        return await _first_found(self._bell, place, wait_ms, lambda: self._reader.records(place, start, records_max))
+
+    @asynccontextmanager
+    async def lanes(self, topics: Sequence[tuple[str, int]]) -> AsyncIterator[AsyncIterator[LaneEvent]]:
+        """See `Transport.lanes`."""
+        self._blocks_opened += 1
+        self._blocks_open += 1
+        owner = Owner(self._process, self._blocks_opened, has_lock=self._lock.take())
+        events = _Events()
+        lanes: list[EmbeddedLane] = []
+        try:
+            names = [lane_name(partition) for partition in topics]
+            epochs = await self._writer.commit(Take(owner, names, self._clock.now()))
+            for partition, epoch in zip(topics, epochs, strict=True):
+                lane = EmbeddedLane(partition, epoch, self._writer, self._reader, self._bell, self._clock, events)
+                lanes.append(lane)
+                events.tell(Assigned(lane))
+            keeper = asyncio.create_task(self._keep(owner, lanes))
+            try:
+                yield events
+            finally:
+                keeper.cancel()
+        finally:
+            events.end()
+            for lane in lanes:
+                lane.lose()
+            # Also when we were cancelled while taking: the writer takes all the same, and then gives up.
+            with suppress(TellwiseError, RuntimeError):  # closed already, or the disk fails: the lock says the rest
+                await self._writer.commit(GiveUp(owner))
+            self._blocks_open -= 1
+            if not self._blocks_open:
+                self._lock.release()
+
+    async def close(self) -> None:
+        """See `Transport.close`."""
+        await asyncio.to_thread(self._writer.close)
+        self._reader.close()
+        self._lock.close()
+
+    async def _keep(self, owner: Owner, lanes: "Sequence[EmbeddedLane]") -> None:
+        """Renew the leases for as long as the block is open, and say which of them are lost."""
+        while True:
+            await asyncio.sleep(RENEWED_AFTER_MS / 1000)
+            with suppress(
+                TellwiseError, RuntimeError
+            ):  # tried again, or closed; meanwhile the fence holds whether we renew or not
+                kept = await self._writer.commit(Renew(owner, self._clock.now()))
+                for lane in lanes:
+                    if lane.name not in kept:
+                        lane.lose()
+
+
+class EmbeddedLane:
+    """`Lane` on one file, under one epoch of its lease."""
+
+    def __init__(
+        self,
+        partition: Partition,
+        epoch: int,
+        writer: Writer,
+        reader: Reader,
+        bell: Bell,
+        clock: Clock,
+        events: "_Events",
+    ) -> None:
+        """For `EmbeddedTransport.lanes`: a lane whose lease was just taken under *epoch*."""
+        self._partition = partition
+        self._epoch = epoch
+        self._writer = writer
+        self._reader = reader
+        self._bell = bell
+        self._clock = clock
+        self._events = events
+        self._is_lost = False
+
+    @property
+    def name(self) -> str:
+        """See `Lane.name`."""
+        return lane_name(self._partition)
+
+    @property
+    def position(self) -> int:
+        """See `Lane.position`. Read from the file each time, so it is also the truth after an unknown outcome."""
+        return self._reader.position(self.name)
+
+    async def poll(self, records_max: int, wait_ms: int) -> Sequence[Record]:
+        """See `Lane.poll`."""
+        return await _first_found(self._bell, self._partition, wait_ms, lambda: self._owned_records(records_max))
+
+    def get(self, table: Table, key: RowKey) -> SealedRow | None:
+        """See `Lane.get`."""
+        return self._reader.row(self.name, table, key)
+
+    def rows(self, table: Table) -> Iterable[tuple[RowKey, SealedRow]]:
+        """See `Lane.rows`. All of them are read at once."""
+        return self._reader.rows(self.name, table)
+
+    def frontier(self, log: str) -> bytes | None:
+        """See `Lane.frontier`."""
+        return self._reader.frontier(log)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Tx]:
+        """See `Lane.transaction`."""
+        self._refuse_if_lost()
+        tx = EmbeddedTx()
+        yield tx
+        try:
+            await self._writer.commit(tx.turn(Fence(self.name, self._epoch, self._clock.now())))
+        except Fenced:
+            self.lose()
+            raise
+
+    def lose(self) -> None:
+        """Stop for good, say so once, and wake who waits for records."""
+        if not self._is_lost:
+            self._is_lost = True
+            self._events.tell(Revoked(self))
+            self._bell.ring([self._partition])
+
+    def _owned_records(self, records_max: int) -> Sequence[Record]:
+        if self._reader.epoch(self.name) != self._epoch:
+            self.lose()
+        self._refuse_if_lost()
+        return self._reader.records(self._partition, self.position, records_max)
+
+    def _refuse_if_lost(self) -> None:
+        if self._is_lost:
+            raise Fenced(f"`{self.name}` has another owner, or was given up")
+
+
+class _Events:
+    """What became of the lanes of one block. Waiting for the next may be cancelled and begun again."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[LaneEvent | None] = asyncio.Queue()
+        self._is_over = False
+
+    def __aiter__(self) -> AsyncIterator[LaneEvent]:
+        return self
+
+    async def __anext__(self) -> LaneEvent:
+        event = await self._queue.get()
+        if event is None:
+            self._queue.put_nowait(None)  # for whoever asks again
+            raise StopAsyncIteration
+        return event
+
+    def tell(self, event: LaneEvent) -> None:
+        if not self._is_over:
+            self._queue.put_nowait(event)
+
+    def end(self) -> None:
+        self._is_over = True
+        self._queue.put_nowait(None)
+
+
+async def _first_found(
+    bell: Bell, partition: Partition, wait_ms: int, look: Callable[[], Sequence[Record]]
+) -> Sequence[Record]:
+    """What *look* finds, as soon as it finds any; else nothing.
+
+    Records of this process wake us. Those of another are seen at the last look, after *wait_ms*.
+    """
+    await asyncio.sleep(0)  # who reads on and on lets others have their turn
+    found = look()
+    if found or wait_ms <= 0:
+        return found
+    loop = asyncio.get_running_loop()
+    until = loop.time() + wait_ms / 1000
+    with bell.listen(partition) as rung:
+        while not (found := look()) and (left := until - loop.time()) > 0:
+            rung.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await rung.wait()
+    return found

@@ -1,0 +1,227 @@
+"""The compartments: fields that are told or withheld together. One model each; kinds differ by which they carry.
+
+What a compartment holds follows the domain study, section 2.5, and the definitions beside its rules: medical and
+financial details apart from what every officer may know (College of Policing, Authorised Professional Practice).
+"""
+
+from datetime import date
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from schemas.identifiers import AreaCodeField, PersonKey
+from schemas.said import Line, Paragraph, Said
+from schemas.vocabulary import Category, Level, Risk
+
+
+class Label(StrEnum):
+    """The name of a compartment. It stands in the compartment's own signed bytes and nowhere on the outside of a
+    letter."""
+
+    FACTS = "facts"
+    """For the hub alone; see facts.py."""
+    COVER = "cover"
+    """Written by the hub for one desk; see broker/sealing."""
+    CONTROL = "control"
+    """What a control kind says to the hub; delivered to nobody."""
+    CONTACT = "contact"
+    """Goes with every letter and makes none."""
+    IDENTITY = "identity"
+    DESCRIPTION = "description"
+    VEHICLE = "vehicle"
+    ADDRESS = "address"
+    LOCATION_HINT = "location_hint"
+    OFFENCE = "offence"
+    RISK_SUMMARY = "risk_summary"
+    RISK_DETAIL = "risk_detail"
+    STATUS = "status"
+    CONDITIONS = "conditions"
+    HOUSEHOLD = "household"
+    EMPLOYMENT = "employment"
+    DIGITAL = "digital"
+    FINANCIAL = "financial"
+    INTELLIGENCE = "intelligence"
+
+
+BLIND = frozenset({Label.ADDRESS})
+"""Compartments that the hub never opens: the publisher's adapter validates them, and so does whoever receives them."""
+
+_Few = Field(min_length=1, max_length=20)
+
+
+class Contact(Said):
+    """Whom to ring. Never personal to the offender."""
+
+    role: Line
+    telephone: Annotated[str, Field(pattern=r"^[0-9 +]{3,20}$")]
+    case_reference: Line | None = None
+
+
+class PersonName(Said):
+    """A name as it is written, family name last."""
+
+    given: Line
+    family: Line
+
+
+class Identity(Said):
+    """Who it is."""
+
+    names: Annotated[tuple[PersonName, ...], _Few]
+    date_of_birth: date
+    aliases: tuple[PersonName, ...] = Field(default=(), max_length=20)
+    identifiers: tuple[PersonKey, ...] = Field(default=(), max_length=10)
+
+
+class Description(Said):
+    """What the person looks like."""
+
+    appearance: Paragraph
+    height_cm: int | None = Field(default=None, ge=40, le=260)
+    shoe_size: Line | None = None
+
+
+class VehicleUsed(Said):
+    """One vehicle."""
+
+    registration: Line
+    make_and_colour: Line
+
+
+class Vehicle(Said):
+    """The vehicles used."""
+
+    vehicles: Annotated[tuple[VehicleUsed, ...], _Few]
+
+
+class Address(Said):
+    """Where the person lives, in full. Blind: the hub never opens it."""
+
+    lines: Annotated[tuple[Line, ...], Field(min_length=1, max_length=6)]
+    district: AreaCodeField
+    postcode: Annotated[str, Field(pattern=r"^[A-Z]{1,2}[0-9][0-9A-Z]? [0-9][A-Z]{2}$")] | None = None
+    lives_there_from: date
+
+
+class LocationHint(Said):
+    """The district and nothing nearer."""
+
+    district: AreaCodeField
+
+
+class Offence(Said):
+    """The index offence and the pattern, in one paragraph, without the identity of a victim."""
+
+    summary: Paragraph
+    against_child: bool
+
+
+class RiskSummary(Said):
+    """How great the risk of serious harm is, and to whom."""
+
+    level: Risk
+    to_whom: Annotated[tuple[Line, ...], _Few]
+    mappa_category: Category
+    mappa_level: Level
+
+
+class Assessment(Said):
+    """A score is worth nothing without its tool and date. Source: study, row 58."""
+
+    tool: Line
+    version: Line
+    assessed_on: date
+    score: Line
+
+
+class RiskDetail(Said):
+    """Scores, triggers and the plan."""
+
+    assessments: Annotated[tuple[Assessment, ...], _Few]
+    triggers: Paragraph
+    plan: Paragraph
+
+
+class LegalState(StrEnum):
+    """Where the law has the person at the moment."""
+
+    COMMUNITY = "community"
+    LICENCE = "licence"
+    ORDER = "order"
+    CUSTODY = "custody"
+    HOSPITAL = "hospital"
+
+
+class Status(Said):
+    """What has happened, in words that give no address away: "has left the area" must not say where to."""
+
+    event: Line
+    state: LegalState
+    effective_on: date
+    next_due_on: date | None = None
+
+
+class Conditions(Said):
+    """Licence conditions, order terms, restrictions. A victim stands in them only by reference."""
+
+    terms: Annotated[tuple[Line, ...], _Few]
+
+
+class HouseholdMember(Said):
+    """Somebody who lives with the person or is close to them."""
+
+    name: Line
+    relation: Line
+    under_18: bool
+
+
+class Household(Said):
+    """Partner, children in the household, associates."""
+
+    members: Annotated[tuple[HouseholdMember, ...], _Few]
+
+
+class Employment(Said):
+    """Job, employer, voluntary work."""
+
+    work: Annotated[tuple[Line, ...], _Few]
+
+
+class Digital(Said):
+    """Devices, accounts, monitoring software."""
+
+    devices: Annotated[tuple[Line, ...], _Few]
+
+
+class Financial(Said):
+    """Bank, card, passport and national insurance details."""
+
+    items: Annotated[tuple[Line, ...], _Few]
+
+
+class Intelligence(Said):
+    """Covert or unevaluated police information."""
+
+    reports: Annotated[tuple[Paragraph, ...], _Few]
+
+
+COMPARTMENTS: dict[Label, type[Said]] = {
+    Label.CONTACT: Contact,
+    Label.IDENTITY: Identity,
+    Label.DESCRIPTION: Description,
+    Label.VEHICLE: Vehicle,
+    Label.ADDRESS: Address,
+    Label.LOCATION_HINT: LocationHint,
+    Label.OFFENCE: Offence,
+    Label.RISK_SUMMARY: RiskSummary,
+    Label.RISK_DETAIL: RiskDetail,
+    Label.STATUS: Status,
+    Label.CONDITIONS: Conditions,
+    Label.HOUSEHOLD: Household,
+    Label.EMPLOYMENT: Employment,
+    Label.DIGITAL: Digital,
+    Label.FINANCIAL: Financial,
+    Label.INTELLIGENCE: Intelligence,
+}
+"""What a desk can be told."""

@@ -1,0 +1,44 @@
+"""The signed statements that the hub reads to decide. A compartment that no desk receives.
+
+They say whom and where it is about and whom the publisher names, and nothing that would widen the publisher's own
+access: team, tags, risk and consents belong to the case, and a case changes only by case events (kinds/case.py).
+"""
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from schemas.identifiers import AreaCodeField, DeskIdField, NotificationIdField, PersonKey
+from schemas.said import Said
+from schemas.vocabulary import Purpose, Tag, Urgency
+
+_Desks = Annotated[tuple[DeskIdField, ...], Field(max_length=200)]
+
+
+class Facts(Said):
+    """What the hub may know of a notification."""
+
+    person: PersonKey
+    purpose: Purpose
+    seq: int = Field(ge=1, lt=2**53)
+    """Counts what this desk publishes, so that a loss shows as a gap."""
+    area: AreaCodeField | None = None
+    """The district that it is about."""
+    area_old: AreaCodeField | None = None
+    """The district before, for a move."""
+    addressed: _Desks = ()
+    attendees: _Desks = ()
+    corrects: NotificationIdField | None = None
+    flags: Annotated[tuple[Tag, ...], Field(max_length=20)] = ()
+    risk_rises: bool = False
+    urgency: Urgency | None = None
+    """The publisher's wish. What a letter says of urgency comes from the grounds on which it is told."""
+
+    @model_validator(mode="after")
+    def _no_desk_twice(self) -> Self:
+        for desks in (self.addressed, self.attendees):
+            if len(set(desks)) != len(desks):
+                raise ValueError("a desk twice")
+        if len(set(self.flags)) != len(self.flags):
+            raise ValueError("a flag twice")
+        return self

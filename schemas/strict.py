@@ -1,0 +1,133 @@
+"""The only decoders of base64 and JSON in the tree, and the writer that goes with them.
+
+Python's own are lenient in three ways that would let two spellings stand for one value:
+`base64.b64decode(validate=True)` accepts unused trailing bits that are not zero, `urlsafe_b64decode` skips characters
+outside the alphabet, and `json.loads` takes the last of two members of one name, and `NaN`. Where bytes are signed,
+one value has one spelling.
+
+What is signed or hashed is always the string as it came, never a second serialisation of it (RFC 7515, section 2).
+"""
+
+import base64
+import binascii
+import json
+from typing import Any, NoReturn
+
+JSON_DEPTH_MAX = 8
+"""Levels of objects and arrays. The deepest thing we send, a JWE inside a notification, has four."""
+
+
+class NotStrict(ValueError):
+    """These bytes are not the one spelling of any value. Carries no part of them, since an error travels to logs."""
+
+
+def b64u_encode(data: bytes) -> str:
+    """Base64url without padding (RFC 7515, section 2)."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def b64u_decode(text: str, *, size: int | None = None) -> bytes:
+    """Undo `b64u_encode`.
+
+    Args:
+        text: Base64url without padding.
+        size: How many bytes it must hold; None for any number.
+
+    Raises:
+        NotStrict: another alphabet, padding, unused bits that are not zero, or another size.
+    """
+    try:
+        data = base64.urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
+    except (UnicodeEncodeError, binascii.Error, AttributeError) as error:
+        raise NotStrict("not base64url") from error
+    if b64u_encode(data) != text:
+        raise NotStrict("not the one base64url spelling")
+    if size is not None and len(data) != size:
+        raise NotStrict(f"not {size} bytes")
+    return data
+
+
+def b64_encode(data: bytes) -> str:
+    """Standard base64 with padding, as notes and proofs have it (C2SP signed-note)."""
+    return base64.b64encode(data).decode("ascii")
+
+
+def b64_decode(text: str) -> bytes:
+    """Undo `b64_encode`.
+
+    Raises:
+        NotStrict: another alphabet, wrong padding, or unused bits that are not zero.
+    """
+    try:
+        data = base64.b64decode(text.encode("ascii"), validate=True)
+    except (UnicodeEncodeError, binascii.Error, AttributeError) as error:
+        raise NotStrict("not base64") from error
+    if b64_encode(data) != text:
+        raise NotStrict("not the one base64 spelling")
+    return data
+
+
+def json_encode(value: Any) -> bytes:
+    """Write JSON as we send it: UTF-8, members sorted by name, no white space, no NaN."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8")
+
+
+def json_decode(data: bytes | str) -> Any:
+    """Read JSON that may come from anybody.
+
+    Args:
+        data: UTF-8, without a byte order mark. White space and the order of members are the sender's affair.
+
+    Raises:
+        NotStrict: not UTF-8, not JSON, a member name twice, NaN or an infinity, a lone surrogate, or nested deeper than
+            `JSON_DEPTH_MAX`.
+    """
+    try:
+        text = data if isinstance(data, str) else data.decode("utf-8")
+        value = json.loads(text, object_pairs_hook=_members_once, parse_constant=_no_constant, parse_float=_finite)
+    except NotStrict:
+        raise
+    except (UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise NotStrict("not JSON") from error
+    _check_below(value, JSON_DEPTH_MAX)
+    return value
+
+
+def _members_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise NotStrict("a member name twice")
+    return members
+
+
+def _no_constant(_name: str) -> NoReturn:
+    raise NotStrict("a number that is none")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if number in (float("inf"), float("-inf")):  # 1e999 is valid JSON and no number
+        raise NotStrict("a number that is none")
+    return number
+
+
+def _check_below(value: Any, depth_left: int) -> None:
+    match value:
+        case str():
+            _check_text(value)
+        case dict() | list() if depth_left == 0:
+            raise NotStrict("nested too deeply")
+        case dict():
+            for name, member in value.items():
+                _check_text(name)
+                _check_below(member, depth_left - 1)
+        case list():
+            for item in value:
+                _check_below(item, depth_left - 1)
+
+
+def _check_text(text: str) -> None:
+    # "\ud800" is valid JSON and no text: it could not be written again, so it would crash whoever forwards it.
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        raise NotStrict("a lone surrogate")

@@ -1,0 +1,207 @@
+"""What is not a clean answer of Cedar's refuses, and says nothing of why."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import cedarpy
+import pytest
+from cedarpy import pst
+
+from policies import (
+    EVALUATION_ERROR,
+    NO_GROUND,
+    TELLABLE,
+    Bundle,
+    Candidate,
+    Decided,
+    Engine,
+    Open,
+    Reach,
+    Statement,
+    Withheld,
+)
+from schemas import AgencyId, DeskId, DeskType, Label, Risk, Tag
+
+BUNDLE = Bundle.load()
+POLICE, CHILDREN = DeskId("westmarch-police-intake"), DeskId("elmshire-mash")
+ALL_REFUSED = Withheld((), EVALUATION_ERROR)
+
+STATEMENT = Statement(
+    kind="rso.address_changed",
+    source=AgencyId("westmarch-constabulary"),
+    carried=frozenset({Label.IDENTITY, Label.ADDRESS, Label.STATUS, Label.CONTACT, Label.FACTS}),
+    tags=frozenset({Tag.CHILD_RELATED}),
+    risk=Risk.HIGH,
+    level=None,
+    other_authority=False,
+    risk_rises=False,
+)
+
+
+def police(**changes: Any) -> Candidate:
+    desk = Candidate(
+        desk=POLICE,
+        agency=AgencyId("westmarch-constabulary"),
+        desk_type=DeskType.POLICE,
+        signed=False,
+        suspended=False,
+        reach=Reach(force=True),
+    )
+    return replace(desk, **changes)
+
+
+def children(**changes: Any) -> Candidate:
+    desk = Candidate(
+        desk=CHILDREN,
+        agency=AgencyId("elmshire-council"),
+        desk_type=DeskType.CHILDREN_SOCIAL_CARE,
+        signed=True,
+        suspended=False,
+        reach=Reach(area=True),
+    )
+    return replace(desk, **changes)
+
+
+def test_each_candidate_has_one_outcome_for_each_compartment_that_is_carried_and_can_be_told() -> None:
+    decided = Engine(BUNDLE).decide(STATEMENT, [police(), children()])
+
+    assert list(decided.outcomes) == [POLICE, CHILDREN]
+    assert all(
+        outcomes.keys() == {Label.IDENTITY, Label.ADDRESS, Label.STATUS} for outcomes in decided.outcomes.values()
+    )
+    assert decided.outcomes[CHILDREN][Label.ADDRESS] == Open(("children.address_changed_in_area",))
+    assert decided.outcomes[CHILDREN][Label.STATUS] == Withheld((), NO_GROUND)
+    assert decided.refused == ()
+    assert decided.bundle_digest == BUNDLE.digest
+
+
+@pytest.mark.parametrize("label", [Label.CONTACT, Label.FACTS, Label.COVER, Label.CONTROL])
+def test_what_is_no_compartment_that_can_be_told_is_not_decided(label: Label) -> None:
+    decided = Engine(BUNDLE).decide(replace(STATEMENT, carried=frozenset({label})), [police()])
+
+    assert decided.outcomes == {POLICE: {}}
+
+
+def test_nobody_to_be_told_is_no_outcome() -> None:
+    assert Engine(BUNDLE).decide(STATEMENT, []) == Decided(BUNDLE.digest, {}, ())
+
+
+def test_the_reason_of_a_refusal_is_that_of_each_guard() -> None:
+    desk = children(desk_type=DeskType.LAY_ADVISER)
+
+    outcome = Engine(BUNDLE).decide(STATEMENT, [desk]).outcomes[CHILDREN][Label.ADDRESS]
+
+    guards = ("guard.ceiling.address", "guard.standing")
+    assert outcome == Withheld(guards, "; ".join(BUNDLE.guards[guard].reason for guard in guards))
+
+
+def test_a_desk_that_is_a_candidate_twice_is_refused_with_all_others() -> None:
+    with pytest.raises(ValueError, match="twice"):
+        Engine(BUNDLE).decide(STATEMENT, [police(), children(), police(reach=Reach())])
+
+
+def with_policy(text: str) -> Bundle:
+    """The bundle with a policy more, unchecked, as no loaded bundle could be."""
+    nodes = BUNDLE.policy_set.to_pst()
+    (policy,) = cedarpy.PolicySet.from_str(text).to_pst().static_policies.values()
+    policies = {**nodes.static_policies, "unchecked": replace(policy, id="unchecked")}
+    return replace(BUNDLE, policy_set=cedarpy.PolicySet.from_pst(pst.PolicySet({}, policies, ())))
+
+
+def test_a_guard_that_cannot_be_evaluated_withholds_everything_from_that_desk_alone() -> None:
+    # Plain Cedar skips it, and allows.
+    overflows = with_policy(
+        'forbid (principal in Tellwise::DeskType::"police", action == Tellwise::Action::"open_address", resource)'
+        " when { resource.risk + 9223372036854775807 > 0 };"
+    )
+
+    decided = Engine(overflows).decide(STATEMENT, [police(), children()])
+
+    assert decided.outcomes[POLICE] == dict.fromkeys((Label.IDENTITY, Label.ADDRESS, Label.STATUS), ALL_REFUSED)
+    assert decided.refused == (POLICE,)
+    assert isinstance(decided.outcomes[CHILDREN][Label.ADDRESS], Open)
+
+
+def test_a_ground_that_cannot_be_evaluated_withholds_what_another_ground_would_open() -> None:
+    overflows = with_policy("permit (principal, action, resource) when { resource.risk + 9223372036854775807 > 0 };")
+
+    decided = Engine(overflows).decide(STATEMENT, [police()])
+
+    assert set(decided.outcomes[POLICE].values()) == {ALL_REFUSED}
+    assert decided.refused == (POLICE,)
+
+
+@pytest.mark.parametrize(
+    "text", ["permit (principal, action, resource);", "forbid (principal, action, resource) unless { false };"]
+)
+def test_an_answer_for_which_no_known_policy_stands_is_no_answer(text: str) -> None:
+    decided = Engine(with_policy(text)).decide(STATEMENT, [police()])
+
+    assert set(decided.outcomes[POLICE].values()) == {ALL_REFUSED}
+    assert decided.refused == (POLICE,)
+
+
+def test_a_request_that_does_not_fit_the_schema_is_refused() -> None:
+    # `NoDecision` is neither Allow nor Deny.
+    another_reach = cedarpy.Schema.from_str(str(BUNDLE.schema).replace("all: Bool", "everybody: Bool"))
+    bundle = replace(BUNDLE, schema=another_reach)
+
+    decided = Engine(bundle).decide(STATEMENT, [police(), children()])
+
+    assert set(decided.outcomes[POLICE].values()) == {ALL_REFUSED}
+    assert decided.refused == (POLICE, CHILDREN)
+
+
+@pytest.mark.parametrize("kind", ["rso.adress_changed", "case.opened", "", "rso.address_changed\ud800"])
+def test_facts_that_do_not_fit_the_schema_refuse_every_desk_in_silence(
+    kind: str, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    decided = Engine(BUNDLE).decide(replace(STATEMENT, kind=kind), [police(), children()])
+
+    assert decided.refused == (POLICE, CHILDREN)
+    assert {outcome for outcomes in decided.outcomes.values() for outcome in outcomes.values()} == {ALL_REFUSED}
+    assert not any(capfd.readouterr())
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("lost", [slice(1, None), slice(0, 0)])
+def test_an_answer_too_few_is_an_answer_to_nothing(lost: slice, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = cedarpy.is_authorized_batch
+
+    def loses(*arguments: Any) -> Sequence[cedarpy.AuthzResult]:
+        return whole(*arguments)[lost]
+
+    monkeypatch.setattr(cedarpy, "is_authorized_batch", loses)
+
+    decided = Engine(BUNDLE).decide(STATEMENT, [police(), children()])
+
+    assert decided.refused == (POLICE, CHILDREN)
+
+
+def test_a_compartment_without_an_action_is_withheld_and_spoils_nothing_else() -> None:
+    bundle = replace(BUNDLE, openable=BUNDLE.openable - {Label.ADDRESS})
+
+    decided = Engine(bundle).decide(STATEMENT, [police()])
+
+    assert decided.outcomes[POLICE][Label.ADDRESS] == Withheld((), NO_GROUND)
+    assert isinstance(decided.outcomes[POLICE][Label.IDENTITY], Open)
+    assert decided.refused == ()
+
+
+@pytest.mark.parametrize("name", ['a"b', "a\\b", "a\nb", "Tellwise::Desk", "asked", "police", "é 😀"])
+def test_no_name_of_a_desk_or_agency_changes_what_it_is_told(name: str) -> None:
+    expected = Engine(BUNDLE).decide(STATEMENT, [police()]).outcomes[POLICE]
+
+    decided = Engine(BUNDLE).decide(STATEMENT, [police(desk=DeskId(name), agency=AgencyId(name)), children()])
+
+    assert decided.outcomes[DeskId(name)] == expected
+    assert decided.refused == ()
+
+
+def test_the_same_question_gets_the_same_answer() -> None:
+    statement = replace(STATEMENT, carried=frozenset(TELLABLE))
+
+    first = Engine(Bundle.load()).decide(statement, [police(), children()])
+
+    assert Engine(BUNDLE).decide(statement, [police(), children()]) == first
