@@ -96,3 +96,12 @@ class NotRegistered(TellwiseError):
     """A desk was not entered in the directory. Nothing of it is there."""
 
     next_step = "Choose another name, or correct the field that the text names."
+
+
+class UnknownAdapter(TellwiseError):
+    """No adapter of this name is installed."""
+
+    next_step = "Correct the name, or install the adapter."
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"unknown adapter `{name[:60]}`")

@@ -73,7 +73,7 @@ class Engine:
         try:
             # With the schema, here and now: a handle is not checked again later, and what is not checked can make a
             # guard fail.
-            text = json_encode([_resource(statement), *_principals(statement, candidates)]).decode("utf-8")
+            text = json_encode([_resource(statement), *_principals(candidates)]).decode("utf-8")
             entities = cedarpy.Entities.from_json_str(text, schema)
             results = cedarpy.is_authorized_batch(requests, self.bundle.policy_set, entities, schema)
             return dict(zip(keys, results, strict=True))
@@ -121,10 +121,7 @@ def _resource(statement: Statement) -> dict[str, Any]:
     return {"uid": _RESOURCE, "attrs": facts, "parents": []}
 
 
-def _principals(statement: Statement, candidates: Sequence[Candidate]) -> Iterator[dict[str, Any]]:
-    # Every parent is there too: Cedar takes a parent that is missing without a word, and `in` is then cut short.
-    for agency in sorted({statement.source, *(candidate.agency for candidate in candidates)}):
-        yield {"uid": {"type": "Tellwise::Agency", "id": agency}, "attrs": {}, "parents": []}
+def _principals(candidates: Sequence[Candidate]) -> Iterator[dict[str, Any]]:
     for candidate in candidates:
         yield {
             "uid": {"type": "Tellwise::Desk", "id": candidate.desk},
@@ -133,6 +130,7 @@ def _principals(statement: Statement, candidates: Sequence[Candidate]) -> Iterat
                 "signed": candidate.signed,
                 "suspended": candidate.suspended,
             },
+            # Neither is an entity of the call itself, because neither has attributes or parents that Cedar could miss.
             "parents": [
                 {"type": "Tellwise::Agency", "id": candidate.agency},
                 {"type": "Tellwise::DeskType", "id": candidate.desk_type},

@@ -172,15 +172,13 @@ def _children(expr: pst.Expr) -> tuple[pst.Expr, ...]:
             return (expr.arg,)
         case pst.BinaryOp():
             return (expr.left, expr.right)
-        case pst.GetAttr() | pst.HasAttr() | pst.Like():
+        case pst.GetAttr():
             return (expr.base,)
-        case pst.Is():
-            return (expr.base,) if expr.in_expr is None else (expr.base, expr.in_expr)
         case pst.IfThenElse():
             return (expr.cond, expr.then_expr, expr.else_expr)
         case pst.Set():
             return expr.elements
-        case pst.Record():
-            return tuple(expr.fields.values())
+        case pst.HasAttr() | pst.Like() | pst.Is() | pst.Record():
+            return ()  # refused as they stand, whatever is in them
         case _:
             assert_never(expr)

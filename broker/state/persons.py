@@ -32,6 +32,13 @@ def resolve(rows: Rows, key: PersonKey, desk: DeskId, entropy: Entropy) -> Perso
     return Person(person, person_key)
 
 
+def known_person(rows: Rows, key: PersonKey) -> Person | None:
+    """The person of this identifier, if the hub knows them; makes nobody known. A pseudonym is nobody here."""
+    person = rows.vault.person_id(key)
+    person_key = rows.get(Table.PERSONS, rows.vault.key_row_key(person))
+    return None if person_key is None else Person(person, person_key)
+
+
 def introduce(rows: Rows, person: Person, desk: DeskId) -> PersonRef:
     """The person's pseudonym for *desk*, which the desk may use from now on."""
     ref = rows.vault.person_ref(person.id, desk)

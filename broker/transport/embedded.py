@@ -91,8 +91,9 @@ class EmbeddedTransport:
 
     async def close(self) -> None:
         """See `Transport.close`."""
-        await asyncio.to_thread(self._writer.close)
+        await asyncio.to_thread(self._writer.finish)
         self._reader.close()
+        await asyncio.to_thread(self._writer.close)  # last, so that it can leave one file without a WAL
         self._lock.close()
 
     async def _keep(self, owner: Owner, lanes: "Sequence[EmbeddedLane]") -> None:

@@ -63,7 +63,7 @@ class _Waiting:
 
 
 class Writer:
-    """The thread, its queue and its connection. Nobody else may use the connection."""
+    """The thread, its queue and its connection, which is nobody else's."""
 
     def __init__(
         self, connection: apsw.Connection, path: Path, committed: Callable[[Iterable[Partition]], None]
@@ -104,12 +104,20 @@ class Writer:
             self._changed.notify()
         return await future
 
-    def close(self) -> None:
-        """Finish what is queued, and close the connection. Blocks; closing again does nothing."""
+    def finish(self) -> None:
+        """Commit what is queued, and take nothing more. Blocks."""
         with self._changed:
             self._is_closing = True
             self._changed.notify()
         self._thread.join()
+
+    def close(self) -> None:
+        """Finish, and let go of the file. Blocks; closing again does nothing."""
+        self.finish()
+        # What cannot be moved into the main file now stays in the WAL, as durable as before.
+        with suppress(apsw.Error):
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        self._connection.close()
 
     def _run(self) -> None:
         while group := self._next_group():
@@ -119,10 +127,6 @@ class Writer:
                 self._leave_unknown(group, error)
             _tell(group)
             self._committed({partition for waiting in group for partition in waiting.write.partitions})
-        # What cannot be moved into the main file stays in the WAL, as durable as before.
-        with suppress(apsw.Error):
-            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-        self._connection.close()
 
     def _next_group(self) -> Sequence[_Waiting]:
         """Everything that waits, up to the limits; empty when the writer is to end."""

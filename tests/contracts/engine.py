@@ -6,19 +6,15 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
 
 import pytest
 
-from broker.ports import Assigned, Clock, Lane, LaneEvent, Leaf, Transport
+from broker.ports import Assigned, Clock, Lane, LaneEvent, Leaf, Transport, Tx
 from tests.contracts.clock import MovedClock
 
 LANE = "lane.0"
 INBOX = "inbox.elm-ward-housing"
 LOG = "hub.example/ledger/lane.0"
-
-E = TypeVar("E", bound="Engine")
-P = ParamSpec("P")
 
 
 class Engine(ABC):
@@ -58,14 +54,14 @@ class Engine(ABC):
             await transport.close()
 
 
-def story(test: Callable[Concatenate[E, P], Awaitable[None]]) -> Callable[Concatenate[E, P], None]:
+def story(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
     """Run an async test in a loop of its own, and let none hang."""
 
     @functools.wraps(test)
-    def run(engine: E, *args: P.args, **kwargs: P.kwargs) -> None:
+    def run(*args: object, **kwargs: object) -> None:
         async def within_reason() -> None:
             async with asyncio.timeout(30):
-                await test(engine, *args, **kwargs)
+                await test(*args, **kwargs)
 
         asyncio.run(within_reason())
 
@@ -79,6 +75,13 @@ async def owned(transport: Transport, topic: str = LANE) -> AsyncIterator[tuple[
         event = await anext(events)
         assert isinstance(event, Assigned)
         yield event.lane, events
+
+
+async def turn(lane: Lane, *acts: Callable[[Tx], None]) -> None:
+    """One transaction that does all *acts*, in order."""
+    async with lane.transaction() as tx:
+        for act in acts:
+            act(tx)
 
 
 def frontier(size: int) -> bytes:

@@ -6,7 +6,7 @@ import pytest
 
 from broker.errors import Fenced
 from broker.ports import Leaf, RowKey, SealedRow, Table, Transport, Tx
-from tests.contracts.engine import INBOX, LANE, LOG, Engine, frontier, owned, story
+from tests.contracts.engine import INBOX, LANE, LOG, Engine, frontier, owned, story, turn
 
 DANA = RowKey(b"hmac of Dana")
 REED = RowKey(b"hmac of officer Reed")
@@ -26,6 +26,11 @@ def whole_turn(tx: Tx) -> None:
     tx.done(2)
 
 
+def break_off(tx: Tx) -> None:
+    """What happens when planning fails."""
+    raise ZeroDivisionError
+
+
 class LaneContract(Engine):
     """Inherited by each engine's tests."""
 
@@ -34,8 +39,7 @@ class LaneContract(Engine):
         async with self.opened() as transport:
             await transport.publish(LANE, [b"Dana moves", b"Dana moves again", b"Reed is on leave"])
             async with owned(transport) as (lane, _):
-                async with lane.transaction() as tx:
-                    whole_turn(tx)
+                await turn(lane, whole_turn)
 
                 letters = [record.value for record in await transport.read(INBOX, 0, 100, 0)]
                 assert letters == [b"a letter", b"the next letter"]
@@ -50,8 +54,7 @@ class LaneContract(Engine):
     @story
     async def test_a_turn_is_still_there_after_a_restart(self) -> None:
         async with self.opened() as transport, owned(transport) as (lane, _):
-            async with lane.transaction() as tx:
-                whole_turn(tx)
+            await turn(lane, whole_turn)
 
         async with self.opened() as transport, owned(transport) as (lane, _):
             assert lane.position == 2
@@ -66,13 +69,10 @@ class LaneContract(Engine):
             before = self.contents(self.folder)
 
             with pytest.raises(ZeroDivisionError):
-                async with lane.transaction() as tx:
-                    whole_turn(tx)
-                    raise ZeroDivisionError
+                await turn(lane, whole_turn, break_off)
 
             assert self.contents(self.folder) == before
-            async with lane.transaction() as tx:  # and the lane can go on
-                whole_turn(tx)
+            await turn(lane, whole_turn)  # and the lane can go on
             assert [record.offset for record in await transport.read(INBOX, 0, 100, 0)] == [0, 1, 2]
 
     @story
@@ -92,8 +92,7 @@ class LaneContract(Engine):
     async def test_an_empty_turn_changes_nothing(self) -> None:
         async with self.opened() as transport, owned(transport) as (lane, _):
             before = self.contents(self.folder)
-            async with lane.transaction():
-                pass
+            await turn(lane)
 
             assert self.contents(self.folder) == before
 
@@ -130,8 +129,7 @@ class LaneContract(Engine):
     @story
     async def test_each_lane_has_rows_and_a_position_of_its_own(self) -> None:
         async with self.opened() as transport, owned(transport) as (lane, _), owned(transport, "lane.1") as (other, _):
-            async with lane.transaction() as tx:
-                whole_turn(tx)
+            await turn(lane, whole_turn)
 
             assert (lane.name, other.name) == ("lane.0/0", "lane.1/0")
             assert other.get(Table.PERSONS, DANA) is None
@@ -152,8 +150,7 @@ class LaneContract(Engine):
     async def test_polling_goes_on_from_the_position(self) -> None:
         async with self.opened() as transport, owned(transport) as (lane, _):
             await transport.publish(LANE, [b"move %d" % n for n in range(6)])
-            async with lane.transaction() as tx:
-                tx.done(2)
+            await turn(lane, lambda tx: tx.done(2))
 
             assert [record.offset for record in await lane.poll(3, 0)] == [2, 3, 4]
 
@@ -182,8 +179,7 @@ class LaneContract(Engine):
         async with self.opened() as transport, owned(transport) as (lane, _), owned(transport, "lane.1") as (other, _):
             polling = asyncio.create_task(other.poll(100, 20_000))
             await asyncio.sleep(0.01)
-            async with lane.transaction() as tx:
-                tx.send("lane.1", b"Dana's case moves to your lane")
+            await turn(lane, lambda tx: tx.send("lane.1", b"Dana's case moves to your lane"))
 
             async with asyncio.timeout(5):
                 assert len(await polling) == 1
@@ -195,8 +191,7 @@ class LaneContract(Engine):
                 tx.record(LOG, 0, ENTRIES[:1], frontier(1))
                 tx.record(LOG, 1, ENTRIES[1:2], frontier(2))
                 tx.record("hub.example/ledger/dir", 0, ENTRIES[:1], frontier(1))
-            async with lane.transaction() as tx:
-                tx.record(LOG, 2, ENTRIES[2:], frontier(3))
+            await turn(lane, lambda tx: tx.record(LOG, 2, ENTRIES[2:], frontier(3)))
 
             assert list(self.ledger(self.folder, LOG)) == ENTRIES
             assert lane.frontier(LOG) == frontier(3)
@@ -206,16 +201,17 @@ class LaneContract(Engine):
     @story
     async def test_entries_that_are_not_the_next_are_refused(self, first_index: int) -> None:
         async with self.opened() as transport, owned(transport) as (lane, _):
-            async with lane.transaction() as tx:
-                whole_turn(tx)
+            await turn(lane, whole_turn)
             before = self.contents(self.folder)
 
             with pytest.raises(Fenced):
-                async with lane.transaction() as tx:
-                    tx.send(INBOX, b"a letter without its entry")
-                    tx.put(Table.PERSONS, REED, SEALED)
-                    tx.record(LOG, first_index, ENTRIES, frontier(first_index + 3))
-                    tx.done(3)
+                await turn(
+                    lane,
+                    lambda tx: tx.send(INBOX, b"a letter without its entry"),
+                    lambda tx: tx.put(Table.PERSONS, REED, SEALED),
+                    lambda tx: tx.record(LOG, first_index, ENTRIES, frontier(first_index + 3)),
+                    lambda tx: tx.done(3),
+                )
 
             assert self.contents(self.folder) == before
 
@@ -225,21 +221,19 @@ class LaneContract(Engine):
             for note in (b"signed by the first owner", b"signed again by the next"):
                 async with lane.transaction() as tx:
                     tx.sign(LOG, 3, note)
-            async with lane.transaction() as tx:
-                tx.sign(LOG, 5, b"signed: 5 entries")
+            await turn(lane, lambda tx: tx.sign(LOG, 5, b"signed: 5 entries"))
 
             assert self.checkpoints(self.folder, LOG) == {3: b"signed by the first owner", 5: b"signed: 5 entries"}
 
     @story
     async def test_the_position_tells_what_became_of_a_turn_whose_caller_was_cancelled(self) -> None:
-        async def turn(position: int) -> None:
-            async with lane.transaction() as tx:
-                tx.send(INBOX, b"letter %d" % position)
-                tx.done(position)
+        def letter(tx: Tx) -> None:
+            tx.send(INBOX, b"letter %d" % position)
+            tx.done(position)
 
         async with self.opened() as transport, owned(transport) as (lane, _):
             for position in range(1, 11):
-                task = asyncio.create_task(turn(position))
+                task = asyncio.create_task(turn(lane, letter))
                 for _ in range(position % 4):  # at different moments of the turn
                     await asyncio.sleep(0)
                 task.cancel()
@@ -264,4 +258,6 @@ class LaneContract(Engine):
             letters = [record.value.decode() for record in await transport.read(INBOX, 0, 1_000, 0)]
 
         for n in range(8):
-            assert [letter for letter in letters if letter.startswith(f"lane.{n} ")] == [f"lane.{n} {k}" for k in range(10)]
+            assert [letter for letter in letters if letter.startswith(f"lane.{n} ")] == [
+                f"lane.{n} {k}" for k in range(10)
+            ]

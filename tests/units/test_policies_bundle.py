@@ -1,4 +1,4 @@
-"""The policies in force: read from the package as a whole, named by one digest, with the terms that each ground sets."""
+"""The policies in force: read as a whole, named by one digest, with the terms that each ground sets."""
 
 import re
 import shutil

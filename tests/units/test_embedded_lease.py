@@ -1,0 +1,156 @@
+"""Leases: who is provably dead, and who keeps them."""
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from broker.errors import Fenced, LaneTaken
+from broker.ports import Assigned, Revoked
+from broker.transport import embedded
+from broker.transport.database import open_database
+from broker.transport.embedded import EmbeddedTransport
+from broker.transport.lease import Owner, OwnerLock
+from broker.transport.tables import TABLES
+from tests.contracts.clock import MovedClock
+from tests.contracts.engine import owned, story, turn
+
+WITH = Owner("9f3a", 1, has_lock=True)
+WITHOUT = Owner("9f3a", 1, has_lock=False)
+
+
+@pytest.mark.parametrize(
+    ("owner", "other", "is_dead"),
+    [
+        (WITH, Owner("77c0", 1, has_lock=True), True),
+        (WITH, Owner("77c0", 1, has_lock=False), False),  # took over from a sleeper: nothing says that it died
+        (WITH, Owner("9f3a", 2, has_lock=True), False),  # ourselves, in another block
+        (WITH, Owner("9f3a", 2, has_lock=False), False),
+        (WITHOUT, Owner("77c0", 1, has_lock=True), False),
+        (WITHOUT, Owner("77c0", 1, has_lock=False), False),
+    ],
+)
+def test_only_a_lock_that_was_held_and_is_ours_now_proves_a_death(owner: Owner, other: Owner, is_dead: bool) -> None:
+    assert owner.knows_dead(str(other)) == is_dead
+
+
+def test_the_lock_has_one_holder_and_is_free_when_it_lets_go(tmp_path: Path) -> None:
+    one, other = OwnerLock(tmp_path / "hub.db"), OwnerLock(tmp_path / "hub.db")
+
+    assert one.take()
+    assert one.take()
+    assert not other.take()
+    one.release()
+    assert other.take()
+    other.close()
+    assert one.take()
+    one.close()
+
+
+def test_a_child_does_not_keep_the_lock_of_its_parent(tmp_path: Path) -> None:
+    one, other = OwnerLock(tmp_path / "hub.db"), OwnerLock(tmp_path / "hub.db")
+    assert one.take()
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, close_fds=False) as child:
+        one.close()
+
+        assert other.take()
+        child.communicate(b"\n")
+    other.close()
+
+
+def until_ms(path: Path) -> int:
+    reader = open_database(path, TABLES, readonly=True)
+    found: int = reader.execute("SELECT until_ms FROM lease").get
+    reader.close()
+    return found
+
+
+@story
+async def test_an_idle_owner_renews_its_lease(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "RENEWED_AFTER_MS", 5)
+    clock = MovedClock()
+    transport = EmbeddedTransport(tmp_path / "hub.db", clock)
+    async with owned(transport):
+        before = until_ms(tmp_path / "hub.db")
+        clock.move(seconds=60)
+        after = before
+        while after == before:
+            await asyncio.sleep(0.005)
+            after = until_ms(tmp_path / "hub.db")
+
+        assert after == before + 60_000
+    await transport.close()
+
+
+@story
+async def test_an_idle_owner_that_was_replaced_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "RENEWED_AFTER_MS", 5)
+    clock = MovedClock()
+    sleeper, other = (EmbeddedTransport(tmp_path / "hub.db", clock) for _ in range(2))
+    async with sleeper.lanes([("lane.0", 0)]) as events:
+        assigned = await anext(events)
+        assert isinstance(assigned, Assigned)
+        polling = asyncio.create_task(assigned.lane.poll(100, 20_000))
+        await asyncio.sleep(0)
+        take_by_force(tmp_path / "hub.db")
+
+        assert await anext(events) == Revoked(assigned.lane)
+        with pytest.raises(Fenced):
+            await polling
+    await sleeper.close()
+    await other.close()
+
+
+def take_by_force(path: Path) -> None:
+    """As another process does after the lease ran out, between two looks of its owner."""
+    connection = open_database(path, TABLES)
+    connection.execute("UPDATE lease SET epoch = epoch + 1, owner = 'time:77c0:1'")
+    connection.close()
+
+
+@story
+async def test_who_took_over_from_a_sleeper_is_waited_for_when_it_dies(tmp_path: Path) -> None:
+    clock = MovedClock()
+    sleeper, successor, third = (EmbeddedTransport(tmp_path / "hub.db", clock) for _ in range(3))
+    async with owned(sleeper):
+        clock.move(seconds=11)
+        async with owned(successor):
+            await successor.close()  # as if it died: it gives nothing up any more
+        await sleeper.close()
+
+        with pytest.raises(LaneTaken):
+            async with owned(third):
+                pass
+        clock.move(seconds=11)
+        async with owned(third):
+            pass
+    await third.close()
+
+
+@story
+async def test_a_lane_is_free_after_a_transport_is_closed_under_it(tmp_path: Path) -> None:
+    clock = MovedClock()
+    first, second = (EmbeddedTransport(tmp_path / "hub.db", clock) for _ in range(2))
+    async with owned(first):
+        await first.close()
+
+        async with owned(second) as (next_lane, _):
+            await turn(next_lane, lambda tx: tx.done(1))
+    await second.close()
+
+
+@story
+async def test_waiting_for_the_next_event_may_be_given_up_and_begun_again(tmp_path: Path) -> None:
+    transport = EmbeddedTransport(tmp_path / "hub.db", MovedClock())
+    async with owned(transport) as (lane, events):
+        for _ in range(2):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(anext(events), 0.01)
+        take_by_force(tmp_path / "hub.db")
+        with pytest.raises(Fenced):
+            await lane.poll(1, 0)
+
+        assert await anext(events) == Revoked(lane)
+    await transport.close()
