@@ -3,7 +3,8 @@
 A record names the kind, the person, the purpose, the places by code or by name, and each compartment by its label:
 
     {"kind": "rso.address_changed", "person": {"scheme": "pnc", "identifier": "99/0000001A"}, "purpose":
-     "public_protection", "area": "Blackburn with Darwen", "area_old": "Preston", "identity": {...}, "status": {...}, ...}
+     "public_protection", "area": "Blackburn with Darwen", "area_old": "Preston", "identity": {...}, "status": {...},
+     ...}
 
 A letter comes out as one line with the same words, and the cover beside them.
 """

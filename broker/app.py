@@ -129,7 +129,7 @@ class Tellwise:
         await self._transport.close()
 
     async def _enter(self, event: DirectoryEvent) -> None:
-        await self.edge.put(sign_event(event, self.hub.premises.keys.directory))
+        await self.edge.put([sign_event(event, self.hub.premises.keys.directory)])
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """What a compliance officer is shown of one decision: out of its detail record, and nothing else.
 
-LIMIT: whoever holds the data folder and its keys can ask. That a look is itself an entry comes with the officers' own pages.
+LIMIT: whoever holds the data folder and its keys can ask. That a look is itself an entry comes with the officers' own
+    pages.
 """
 
 from collections.abc import Iterable

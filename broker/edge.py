@@ -25,13 +25,22 @@ class LocalEdge:
 
     async def submit(self, notification: bytes) -> None:
         """See `Link.submit`."""
-        SealedNotification.from_bytes(notification)
-        await self.put(notification)
+        await self.submit_all([notification])
 
-    async def put(self, record: bytes) -> None:
+    async def submit_all(self, notifications: Sequence[bytes]) -> None:
+        """Hand over several in one go: all of them are durable when this returns, or none.
+
+        Raises:
+            Rejected: one is not in the form of a notification.
+        """
+        for notification in notifications:
+            SealedNotification.from_bytes(notification)
+        await self.put(notifications)
+
+    async def put(self, records: Sequence[bytes]) -> None:
         """Append to the hub's input what is known to be in its form."""
-        (offset,) = await self._transport.publish(INPUT, [record])
-        self.taken_to = max(self.taken_to, offset + 1)
+        offsets = await self._transport.publish(INPUT, records)
+        self.taken_to = max(self.taken_to, offsets[-1] + 1)
 
     async def inbox(self, mailbox: Mailbox, start: int, items_max: int, wait_ms: int) -> Sequence[bytes]:
         """See `Link.inbox`."""

@@ -7,6 +7,7 @@ access: team, tags, risk and consents belong to the case, and a case changes onl
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from schemas.identifiers import AreaCodeField, DeskIdField, NotificationIdField, PersonKey
 from schemas.said import Said
@@ -38,7 +39,7 @@ class Facts(Said):
     def _no_desk_twice(self) -> Self:
         for desks in (self.addressed, self.attendees):
             if len(set(desks)) != len(desks):
-                raise ValueError("a desk twice")
+                raise PydanticCustomError("a_desk_twice", "a desk twice")
         if len(set(self.flags)) != len(self.flags):
-            raise ValueError("a flag twice")
+            raise PydanticCustomError("a_flag_twice", "a flag twice")
         return self

@@ -41,7 +41,7 @@ NotificationIdField = Annotated[NotificationId, Field(pattern=_RANDOM_16)]
 MailboxField = Annotated[Mailbox, Field(pattern=_RANDOM_16)]
 KeyIdField = Annotated[KeyId, Field(pattern=_RANDOM_16)]
 PersonRefField = Annotated[PersonRef, Field(pattern=_RANDOM_16)]
-AreaCodeField = Annotated[AreaCode, Field(pattern=r"^[EW]\d{8}$")]
+AreaCodeField = Annotated[AreaCode, Field(pattern=r"^[EW][0-9]{8}$")]
 
 
 class PersonScheme(StrEnum):

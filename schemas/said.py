@@ -1,11 +1,16 @@
 """The base of all that can be said: frozen, closed, strictly read, and silent about its contents when it is refused."""
 
+import re
 import unicodedata
+from collections.abc import Iterator
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic_core import PydanticCustomError
 
 from schemas.strict import NotStrict, json_decode, json_encode
+
+_FIELD_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
 class SchemaRefused(ValueError):
@@ -37,22 +42,31 @@ class Said(BaseModel):
         try:
             return cls(**fields)
         except ValidationError as error:
-            raise _refused(cls, error) from None
+            refused = _refused(cls, error)
+        raise refused  # out here: pydantic's error holds what was given, and would be our __context__
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         """Read the JSON of this value as it came.
 
         Raises:
-            SchemaRefused: not strict JSON, or a field is missing, unknown or wrong; the text names it.
+            SchemaRefused: not strict JSON, or a field is missing, unknown, wrong or spelt otherwise than we write
+                it; the text names it.
         """
         try:
-            json_decode(data)  # pydantic's own parser takes a member name twice, and NaN
-            return cls.model_validate_json(data)
+            came = json_decode(data)  # pydantic's own parser takes a member name twice, and NaN
+            said = cls.model_validate_json(data)
         except NotStrict as error:
-            raise SchemaRefused(cls.__name__, (str(error),)) from None
+            refused = SchemaRefused(cls.__name__, (str(error),))
         except ValidationError as error:
-            raise _refused(cls, error) from None
+            refused = _refused(cls, error)
+        else:
+            # pydantic takes `"86400"` for a date, and `true` or `1.0` for the number of a rank.
+            misspelt = tuple(f"`{path}` spelling" for path in _misspelt(came, said.model_dump(mode="json"), ()))
+            if not misspelt:
+                return said
+            refused = SchemaRefused(cls.__name__, misspelt)
+        raise refused
 
     def to_bytes(self) -> bytes:
         """The JSON that is sealed or signed. What has no value is left out, so an added field changes no old bytes."""
@@ -60,17 +74,37 @@ class Said(BaseModel):
 
 
 def _refused(model: type[BaseModel], error: ValidationError) -> SchemaRefused:
-    # `from None`: pydantic's text quotes what was given, and that may be a name or an address.
+    # Never pydantic's own text: it quotes what was given, and that may be a name or an address.
     problems = (
-        f"`{'.'.join(str(step) for step in problem['loc']) or 'value'}` {problem['type'].replace('_', ' ')}"
+        f"`{_path(problem['loc'])}` {problem['type'].replace('_', ' ')}"
         for problem in error.errors(include_url=False, include_input=False, include_context=False)
     )
     return SchemaRefused(model.__name__, tuple(problems))
 
 
+def _path(steps: tuple[int | str, ...]) -> str:
+    # The name of an unknown member was given too. If it cannot be that of a field, it is not repeated.
+    named = (step if isinstance(step, int) or _FIELD_NAME.fullmatch(step) else "?" for step in steps)
+    return ".".join(map(str, named)) or "value"
+
+
+def _misspelt(came: Any, written: Any, steps: tuple[int | str, ...]) -> Iterator[str]:
+    """Where *came* differs from the JSON that we write for the same value; what is left out differs in nothing."""
+    if type(came) is not type(written):
+        yield _path(steps)
+    elif isinstance(came, dict):
+        for name, member in came.items():
+            yield from _misspelt(member, written[name], (*steps, name))
+    elif isinstance(came, list):
+        for index, (item, other) in enumerate(zip(came, written, strict=True)):
+            yield from _misspelt(item, other, (*steps, index))
+    elif came != written:
+        yield _path(steps)
+
+
 def _printable(text: str) -> str:
     if any(unicodedata.category(character) in {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"} for character in text):
-        raise ValueError("control character")
+        raise PydanticCustomError("control_character", "a control character")
     return text
 
 

@@ -14,7 +14,7 @@ import json
 from typing import Any, NoReturn
 
 JSON_DEPTH_MAX = 8
-"""Levels of objects and arrays. The deepest thing we send, a JWE inside a notification, has four."""
+"""Levels of objects and arrays. The deepest that we send, a compartment's header inside an inbox item, is the fifth."""
 
 
 class NotStrict(ValueError):
@@ -38,8 +38,10 @@ def b64u_decode(text: str, *, size: int | None = None) -> bytes:
     """
     try:
         data = base64.urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
-    except (UnicodeEncodeError, binascii.Error, AttributeError) as error:
-        raise NotStrict("not base64url") from error
+    except (UnicodeEncodeError, binascii.Error, AttributeError):
+        data = None
+    if data is None:  # raised out here: Python's own error holds the text, and would be our __context__
+        raise NotStrict("not base64url")
     if b64u_encode(data) != text:
         raise NotStrict("not the one base64url spelling")
     if size is not None and len(data) != size:
@@ -60,8 +62,10 @@ def b64_decode(text: str) -> bytes:
     """
     try:
         data = base64.b64decode(text.encode("ascii"), validate=True)
-    except (UnicodeEncodeError, binascii.Error, AttributeError) as error:
-        raise NotStrict("not base64") from error
+    except (UnicodeEncodeError, binascii.Error, AttributeError):
+        data = None
+    if data is None:
+        raise NotStrict("not base64")
     if b64_encode(data) != text:
         raise NotStrict("not the one base64 spelling")
     return data
@@ -86,12 +90,14 @@ def json_decode(data: bytes | str) -> Any:
     try:
         text = data if isinstance(data, str) else data.decode("utf-8")
         value = json.loads(text, object_pairs_hook=_members_once, parse_constant=_no_constant, parse_float=_finite)
-    except NotStrict:
-        raise
-    except (UnicodeDecodeError, ValueError, RecursionError) as error:
-        raise NotStrict("not JSON") from error
-    _check_below(value, JSON_DEPTH_MAX)
-    return value
+    except NotStrict as error:
+        why = str(error)
+    except (ValueError, RecursionError):
+        why = "not JSON"
+    else:
+        _check_below(value, JSON_DEPTH_MAX)
+        return value
+    raise NotStrict(why)  # out here: Python's own errors hold all the bytes, and would be our __context__
 
 
 def _members_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -4,7 +4,7 @@
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from enum import IntEnum, StrEnum
 
 
@@ -168,8 +168,13 @@ class Urgency(StrEnum):
     def acknowledge_by(self, told_at: datetime) -> datetime | None:
         """The moment by which a person must have acknowledged; None if nobody needs to.
 
+        Raises:
+            ValueError: *told_at* does not say in which time zone it is.
+
         LIMIT: a working day is Monday to Friday in UTC; bank holidays are not known, so a deadline may fall on one.
         """
+        if told_at.utcoffset() is None:
+            raise ValueError("a moment without a time zone")
         match self:
             case Urgency.FLASH:
                 return told_at + timedelta(minutes=15)
@@ -200,6 +205,8 @@ class Retention(StrEnum):
 
 def _working_days_later(moment: datetime, days: int) -> datetime:
     moment = moment.astimezone(UTC)
+    if moment.weekday() >= 5:  # told at a weekend is told on Monday at 00:00, or Monday's work would not count at all
+        moment = datetime.combine(moment.date() + timedelta(days=7 - moment.weekday()), time(), UTC)
     while days:
         moment += timedelta(days=1)
         if moment.weekday() < 5:

@@ -70,12 +70,13 @@ async def _play(folder: Path, *, once: bool) -> None:
     async with running(folder, HUB, demo=True, clock=SystemClock()) as tellwise:
         stage = await Stage.set_up(tellwise)
         await stage.move(PEOPLE[0], "Blackburn with Darwen")
+        await tellwise.settled()
         say()
         say(bold("The ledger, recomputed from its entries and compared with what the desks kept:"))
         say_report(verify_folder(folder))
         if not once:
             say()
-            say(bold("What next?") + HELP)
+            print(bold("What next?") + HELP)
             await stage.take_more()
 
 
@@ -158,6 +159,7 @@ class Stage:
                     for desk in DESKS:
                         say(f"{desk.id}: {desk.title}", 2)
                 case "verify":
+                    await self._tellwise.settled()
                     say_report(verify_folder(self._tellwise.folder))
                 case "":
                     return
@@ -231,10 +233,8 @@ def _say_letter(desk: DemoDesk, letter: OpenedLetter) -> None:
     if letter.cover.acknowledge_by is not None:
         say(f"to acknowledge by {letter.cover.acknowledge_by:%A %d %B, %H:%M} UTC; the {desk.duty_worker} just did", 6)
     checkpoint = letter.proven.checkpoint
-    say(
-        f"proof: entry {letter.proven.index} of {checkpoint.size} in {checkpoint.origin}, root {checkpoint.root.hex()[:16]}",
-        6,
-    )
+    root = checkpoint.root.hex()[:16]
+    say(f"proof: entry {letter.proven.index} of {checkpoint.size} in {checkpoint.origin}, root {root}", 6)
 
 
 def _why(record: ExplainedDesk) -> str:

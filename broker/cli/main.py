@@ -41,9 +41,10 @@ def bench(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")] = False,
 ) -> None:
     """Measure the whole path on this machine, against the cryptography that it cannot do without, in the same run."""
-    from broker.bench import run
+    from broker.bench import measure
+    from broker.cli.telling import say_figures
 
-    _carefully(lambda: run(seconds, as_json=as_json))
+    say_figures(_carefully(lambda: measure(seconds)), as_json=as_json)
 
 
 @ledger.command()

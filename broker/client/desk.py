@@ -77,6 +77,16 @@ class Desk:
             NotSent: a compartment is too long, or the hub is not known yet. Nothing is kept.
         """
         await self._directory.read()
+        notification = self.keep(draft)
+        await self.flush()
+        return notification
+
+    def keep(self, draft: Draft) -> NotificationId:
+        """Seal a draft and keep it in the outbox; `flush` hands it over.
+
+        Raises:
+            NotSent: as `publish`.
+        """
         try:
             with self.store.transaction():
                 seq = self.store.position(SEQ) + 1
@@ -93,7 +103,6 @@ class Desk:
                 self.store.put_out(notification, seq, sealed.to_bytes(), sealed.head.fields.exp)
         except Rejected as error:
             raise NotSent("cannot be sealed: a compartment is too long, or the hub is not in its directory") from error
-        await self.flush()
         return notification
 
     async def flush(self) -> None:

@@ -1,7 +1,7 @@
 """Verify everything: recompute every ledger from its entries, and compare with all that was ever signed or kept.
 
-Nothing of the hub's is believed: not its trees, not its own account of them. What counts is the directory key, given out of
-band, the signatures that lead from it, and the checkpoints that desks kept.
+Nothing of the hub's is believed: not its trees, not its own account of them. What counts is the directory key, given
+out of band, the signatures that lead from it, and the checkpoints that desks kept.
 
 What is checked, in this order for each ledger:
 

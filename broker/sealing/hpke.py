@@ -46,10 +46,12 @@ class PublicKey:
         if len(public) != PUBLIC_BYTES:
             raise Rejected(Reason.KEY)
         try:
-            self._key = MLKEM768X25519PublicKey(
-                mlkem.MLKEM768PublicKey.from_public_bytes(public[:_MLKEM_PUBLIC_BYTES]),
-                x25519.X25519PublicKey.from_public_bytes(public[_MLKEM_PUBLIC_BYTES:]),
-            )
+            mlkem_key = mlkem.MLKEM768PublicKey.from_public_bytes(public[:_MLKEM_PUBLIC_BYTES])
+            x25519_key = x25519.X25519PublicKey.from_public_bytes(public[_MLKEM_PUBLIC_BYTES:])
+            # With a point of small order every secret is zero, which the library refuses: here, and not when somebody
+            # first seals to it. Any scalar shows it.
+            x25519.X25519PrivateKey.from_private_bytes(bytes(32)).exchange(x25519_key)
+            self._key = MLKEM768X25519PublicKey(mlkem_key, x25519_key)
         except ValueError as error:
             raise Rejected(Reason.KEY) from error
 

@@ -12,7 +12,8 @@ from broker.sealing.hpke import SEED_BYTES, PrivateKey
 from broker.sealing.signatures import Algorithm, Signer, VerifyKey
 from schemas.strict import NotStrict, b64u_decode, b64u_encode, json_decode, json_encode
 
-_NAMES = ("state", "rows", "persons", "release")
+_RELEASE = "release"
+_NAMES = ("state", "rows", "persons", _RELEASE)
 _LEDGER = "ledger"
 _VOICE = "voice"
 _DIRECTORY = "directory"
@@ -59,19 +60,19 @@ def load_hub_keys(path: Path, store: KeyStore, hub: str, entropy: Entropy) -> Hu
         file = json_decode(data)
         master = file["master"]
         keys = {name: store.unwrap(master, b64u_decode(file["wrapped"][name]), name.encode()) for name in _NAMES}
-        release_kid = str(file["release_kid"])
+        kids = {name: str(file[f"{name}_kid"]) for name in (_RELEASE, _VOICE, _DIRECTORY)}
     except (NotStrict, KeyError, TypeError) as error:
         raise KeyUnavailable(f"`{path.name}` is not a key ring") from error
     return HubKeys(
         state=keys["state"],
         rows=keys["rows"],
         persons=keys["persons"],
-        release=PrivateKey(keys["release"]),
-        release_kid=release_kid,
+        release=PrivateKey(keys[_RELEASE]),
+        release_kid=kids[_RELEASE],
         ledger=VerifierKey.of(hub, store.public(_LEDGER)),
-        voice=_signer(store, _VOICE, file["voice_kid"]),
-        directory=_signer(store, _DIRECTORY, file["directory_kid"]),
-        directory_key=VerifyKey.load(file["directory_kid"], Algorithm.ED25519, store.public(_DIRECTORY)),
+        voice=_signer(store, _VOICE, kids[_VOICE]),
+        directory=_signer(store, _DIRECTORY, kids[_DIRECTORY]),
+        directory_key=VerifyKey.load(kids[_DIRECTORY], Algorithm.ED25519, store.public(_DIRECTORY)),
         store=store,
     )
 

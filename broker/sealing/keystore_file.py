@@ -83,7 +83,7 @@ class FileKeyStore:
     def _signing_key(self, kid: str) -> Ed25519PrivateKey:
         if kid not in self._signing:
             path = self._path("sign", kid)
-            seed = read_whole(path)
+            seed = _read_key(path)
             if seed is None:
                 seed = self._entropy(KEY_BYTES)
                 write_whole(path, seed)
@@ -92,7 +92,7 @@ class FileKeyStore:
 
     def _master(self, kid: str) -> AESGCM:
         if kid not in self._masters:
-            key = read_whole(self._path("master", kid))
+            key = _read_key(self._path("master", kid))
             if key is None:
                 raise KeyUnavailable(f"no master `{kid}`")
             self._masters[kid] = AESGCM(key)
@@ -102,3 +102,10 @@ class FileKeyStore:
         if _KID.fullmatch(kid) is None:
             raise KeyUnavailable("not a key id")
         return self._folder / f"{use}-{kid}.key"
+
+
+def _read_key(path: Path) -> bytes | None:
+    key = read_whole(path)
+    if key is not None and len(key) != KEY_BYTES:  # sixteen bytes of it would pass for a key of AES-128
+        raise KeyUnavailable(f"`{path.name}` is damaged")
+    return key

@@ -51,7 +51,8 @@ class Cover(Said):
     """Counts this desk's letters of this lane without gaps, so that a loss shows."""
     person: PersonRefField
     urgency: Urgency
-    acknowledge_by: datetime | None
+    acknowledge_by: datetime | None = None
+    """When a person must have acknowledged; absent if nobody needs to."""
     obligations: Annotated[tuple[Obligation, ...], Field(max_length=50)]
     reasons: Annotated[tuple[Paragraph, ...], Field(min_length=1, max_length=50)]
     thread: NotificationIdField | None = None

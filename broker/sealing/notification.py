@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from broker.sealing.compartments import Compartment
+from broker.sealing.compartments import MESSAGE_KID, Compartment
 from broker.sealing.head import PLACES, Head
 from broker.sealing.rejection import Reason, Rejected
 from schemas import Label
@@ -40,7 +40,8 @@ class SealedNotification:
         """Take what came from outside apart, within limits; nothing in it is believed yet.
 
         Raises:
-            Rejected: too long, not of our form, an unknown label, or two compartments of one digest.
+            Rejected: too long, not of our form, an unknown label, two compartments of one digest, or one that names
+                another key than the notification's own.
         """
         if len(data) > BYTES_MAX:
             raise Rejected(Reason.FORM)
@@ -50,7 +51,10 @@ class SealedNotification:
             raise Rejected(Reason.FORM) from error
         if not isinstance(value, dict) or set(value) != _MEMBERS:
             raise Rejected(Reason.FORM)
-        return cls(Head.parse(value["head"]), value["sig"], value["mk"], read_compartments(value["c"]))
+        compartments = read_compartments(value["c"])
+        if any(sealed.kid != MESSAGE_KID for sealed in compartments.values()):
+            raise Rejected(Reason.KEY)
+        return cls(Head.parse(value["head"]), value["sig"], value["mk"], compartments)
 
     def check_digests(self) -> None:
         """Check that the head names every compartment that is here.

@@ -17,6 +17,7 @@ from broker.sealing.small_order import has_small_order
 from schemas.strict import NotStrict, b64u_decode, b64u_encode, json_decode, json_encode
 
 SIGNATURE_BYTES = 64
+POINT_BYTES = 65  # SEC 1, section 2.3.3: 0x04, then both coordinates
 
 
 class Algorithm(StrEnum):
@@ -63,6 +64,8 @@ class VerifyKey:
             Rejected: not a key of this algorithm.
         """
         if alg is Algorithm.ED25519 and has_small_order(public):
+            raise Rejected(Reason.KEY)
+        if alg is Algorithm.ES256 and len(public) != POINT_BYTES:  # a compressed point would be a second spelling
             raise Rejected(Reason.KEY)
         try:
             match alg:

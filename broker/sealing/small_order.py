@@ -1,7 +1,7 @@
 """Ed25519 public keys that anybody can sign for, which OpenSSL takes all the same.
 
-A signature under a key of small order proves nothing (all zeros is such a key, and 64 zero bytes a signature), so whoever
-entered one could deny all that was signed with it. Source: RFC 8032, section 5.1, gives curve and p.
+A signature under a key of small order proves nothing (all zeros is such a key, and 64 zero bytes a signature), so
+whoever entered one could deny all that was signed with it. Source: RFC 8032, section 5.1, gives curve and p.
 """
 
 _P = 2**255 - 19

@@ -6,6 +6,7 @@ it, and whatever would weaken that is refused before anything is written. Source
 
 import fcntl
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
@@ -147,8 +148,9 @@ def _is_new(connection: apsw.Connection, path: Path, ddl: str) -> bool:
 
 
 def _version(ddl: str) -> int:
-    """A number from 1 that changes with the tables, so that nobody can forget to raise it."""
-    return int.from_bytes(sha256(ddl.encode()).digest()[:4], "big") >> 1 or 1
+    """A number from 1 that changes with the tables, so that nobody can forget to raise it. Comments do not count."""
+    told = " ".join(re.sub("--.*", "", ddl).split())
+    return int.from_bytes(sha256(told.encode()).digest()[:4], "big") >> 1 or 1
 
 
 def _make_folder(folder: Path) -> None:

@@ -83,15 +83,13 @@ class AreaTable:
             raise UnknownArea(force) from None
 
     def other_authority(self, area: AreaCode | None, area_old: AreaCode | None) -> bool:
-        """Whether both districts are known and their social services authorities differ.
+        """Whether both districts are given and their social services authorities differ.
 
         Raises:
             UnknownArea: a code that is given is not in the table.
         """
-        if area is None or area_old is None:
-            return False
-        both = {self.district(code).bodies[ServedBy.SOCIAL_SERVICES] for code in (area, area_old)}
-        return len(both) > 1
+        given = (code for code in (area, area_old) if code is not None)
+        return len({self.district(code).bodies[ServedBy.SOCIAL_SERVICES] for code in given}) > 1
 
     def district(self, code: AreaCode) -> District:
         """The district of this code.
@@ -110,7 +108,7 @@ class AreaTable:
         Raises:
             UnknownArea: there is none.
         """
-        found = self.by_name.get(name.strip().casefold()) or self.districts.get(AreaCode(name.strip()))
+        found = self.by_name.get(name.strip().casefold()) or self.districts.get(AreaCode(name.strip().upper()))
         if found is None:
             raise UnknownArea(name)
         return found

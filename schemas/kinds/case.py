@@ -6,6 +6,7 @@ Each is published by a responsible-authority desk on the team; the first by the 
 from typing import Annotated, Self, TypeVar
 
 from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from schemas.compartments import Label
 from schemas.identifiers import AreaCodeField, DeskIdField
@@ -63,9 +64,9 @@ class CaseAssessed(Said):
 
 def _disjoint(event: _Event, add: tuple[str, ...], remove: tuple[str, ...]) -> _Event:
     if not add and not remove:
-        raise ValueError("changes nothing")
+        raise PydanticCustomError("changes_nothing", "changes nothing")
     if set(add) & set(remove):
-        raise ValueError("both added and removed")
+        raise PydanticCustomError("both_added_and_removed", "both added and removed")
     return event
 
 

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import apsw
 import pytest
@@ -203,7 +203,7 @@ def test_a_caller_whose_loop_is_gone_stops_nobody(committing: Committing) -> Non
 def test_each_loop_is_told_once_for_each_group(committing: Committing) -> None:
     async def count_calls() -> int:
         loop = asyncio.get_running_loop()
-        calls = []
+        calls: list[Any] = []
         real = loop.call_soon_threadsafe
 
         def counted(*args: object, **kwargs: object) -> object:
@@ -212,9 +212,9 @@ def test_each_loop_is_told_once_for_each_group(committing: Committing) -> None:
 
         loop.call_soon_threadsafe = counted  # type: ignore[method-assign, assignment]
         await committing.as_one_group(*(said(b"move") for _ in range(50)))
-        return len(calls)
+        return len([call for call in calls if call[0].__module__ == Writer.__module__])
 
-    assert asyncio.run(count_calls()) == 2
+    assert asyncio.run(count_calls()) == 2  # one for what held the others up, one for all of them
 
 
 def test_after_closing_nothing_is_taken(committing: Committing) -> None:

@@ -161,6 +161,14 @@ def test_each_ground_has_the_terms_of_its_rule(policy_id: str, urgency: Urgency,
     assert (terms.urgency, terms.retention) == (urgency, (retention,))
 
 
+def test_a_guard_says_on_which_law_it_stands_where_there_is_one() -> None:
+    guards = Bundle.load().guards
+
+    assert guards["guard.standing"].basis == ("Criminal Justice Act 2003 s.325(5)",)
+    assert guards["guard.ceiling.vehicle"].basis == ()
+    assert guards["guard.ceiling.digital"].sources == ("study, ceilings", "limit G9")
+
+
 @pytest.mark.parametrize("policy_id", ["guard.standing", "housing.address_changed", "policy0", ""])
 def test_what_is_no_ground_has_no_terms(policy_id: str) -> None:
     with pytest.raises(UnknownGround, match="no ground"):

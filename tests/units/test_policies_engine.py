@@ -21,10 +21,11 @@ from policies import (
     Statement,
     Withheld,
 )
-from schemas import AgencyId, DeskId, DeskType, Label, Risk, Tag
+from schemas import AgencyId, DeskId, DeskType, Label, Level, Risk, Tag
 
 BUNDLE = Bundle.load()
 POLICE, CHILDREN = DeskId("westmarch-police-intake"), DeskId("elmshire-mash")
+GROUND = "police.address_changed_in_force"
 ALL_REFUSED = Withheld((), EVALUATION_ERROR)
 
 STATEMENT = Statement(
@@ -187,6 +188,34 @@ def test_a_compartment_without_an_action_is_withheld_and_spoils_nothing_else() -
     assert decided.outcomes[POLICE][Label.ADDRESS] == Withheld((), NO_GROUND)
     assert isinstance(decided.outcomes[POLICE][Label.IDENTITY], Open)
     assert decided.refused == ()
+
+
+@pytest.mark.parametrize(
+    ("condition", "holds", "does_not_hold"),
+    [
+        ("resource.risk >= 3", {"risk": Risk.HIGH}, {"risk": Risk.MEDIUM}),
+        ("resource.risk == 1", {"risk": Risk.LOW}, {"risk": None}),
+        ("resource.risk == 0", {"risk": None}, {"risk": Risk.VERY_HIGH}),
+        ("resource.level >= 2", {"level": Level.MULTI_AGENCY}, {"level": Level.ORDINARY}),
+        ("resource.level == 0", {"level": None}, {"level": Level.ORDINARY}),
+        ("resource.other_authority", {"other_authority": True}, {"risk_rises": True}),
+        ("resource.risk_rises", {"risk_rises": True}, {"other_authority": True}),
+        ("resource.tags.isEmpty()", {"tags": frozenset()}, {"tags": frozenset({Tag.SUPERVISED})}),
+        ("principal in resource.source", {"source": police().agency}, {"source": children().agency}),
+    ],
+)
+def test_each_fact_reaches_the_policies_that_ask_for_it(
+    condition: str, holds: dict[str, Any], does_not_hold: dict[str, Any]
+) -> None:
+    nodes = cedarpy.PolicySet.from_str(f"permit (principal, action, resource) when {{ {condition} }};").to_pst()
+    asks = pst.PolicySet({}, {GROUND: replace(nodes.static_policies["policy0"], id=GROUND)}, ())
+    engine = Engine(replace(BUNDLE, policy_set=cedarpy.PolicySet.from_pst(asks)))
+
+    told = engine.decide(replace(STATEMENT, **holds), [police()]).outcomes[POLICE]
+    not_told = engine.decide(replace(STATEMENT, **does_not_hold), [police()]).outcomes[POLICE]
+
+    assert set(told.values()) == {Open((GROUND,))}
+    assert set(not_told.values()) == {Withheld((), NO_GROUND)}
 
 
 @pytest.mark.parametrize("name", ['a"b', "a\\b", "a\nb", "Tellwise::Desk", "asked", "police", "é 😀"])
