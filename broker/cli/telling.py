@@ -42,7 +42,9 @@ def say_figures(figures: dict[str, float], *, as_json: bool) -> None:
         print(json.dumps(figures, sort_keys=True))
         return
     done = "{notifications} notifications to {desks} desks, {compartments} compartments each, durable, one process"
-    say(done.format(**figures)) say("{notifications_per_second} notifications/s, {letters_per_second}
-    letters/s".format(**figures), 2) hub = "{us_per_notification} us a notification at the hub;
-    {floor_us_per_notification} us for its cryptography alone" say(hub.format(**figures), 2) say("floor ratio
-    {floor_ratio}: 1 would be nothing but cryptography".format(**figures), 2)
+    rate = "{notifications_per_second} notifications/s, {letters_per_second} letters/s"
+    cost = "{us_per_notification} us a notification at the hub; {floor_us_per_notification} us for its cryptography"
+    ratio = "floor ratio {floor_ratio}: 1 would be nothing but cryptography"
+    say(done.format(**figures))
+    for line in (rate, cost, ratio):
+        say(line.format(**figures), 2)

@@ -56,6 +56,7 @@ def test_the_writer_s_settings_are_really_in_force(tmp_path: Path) -> None:
         ("page_size", 4096),
         ("foreign_keys", 0),
         ("secure_delete", 1),
+        ("fullfsync", 1),
         ("busy_timeout", 5000),
     ]:
         assert connection.execute(f"PRAGMA {name}").fetchall() == [(value,)], name

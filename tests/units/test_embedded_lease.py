@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from broker.errors import Fenced, LaneTaken
-from broker.ports import Assigned, Revoked
+from broker.ports import Assigned, Leaf, Revoked
 from broker.transport import embedded
 from broker.transport.database import open_database
 from broker.transport.embedded import EmbeddedTransport
 from broker.transport.lease import Owner, OwnerLock
 from broker.transport.tables import TABLES
+from broker.transport.turn import EmbeddedTx
 from tests.contracts.clock import MovedClock
 from tests.contracts.engine import owned, story, turn
 
@@ -154,3 +155,33 @@ async def test_waiting_for_the_next_event_may_be_given_up_and_begun_again(tmp_pa
 
         assert await anext(events) == Revoked(lane)
     await transport.close()
+
+
+@story
+async def test_the_lock_is_let_go_with_the_last_block(tmp_path: Path) -> None:
+    transport, lock = EmbeddedTransport(tmp_path / "hub.db", MovedClock()), OwnerLock(tmp_path / "hub.db")
+    async with owned(transport, "lane.0"):
+        async with owned(transport, "lane.1"):
+            assert not lock.take()
+        assert not lock.take()
+
+    assert lock.take()
+    lock.close()
+    await transport.close()
+
+
+@story
+async def test_a_closed_transport_leaves_one_file_and_its_lock(tmp_path: Path) -> None:
+    transport = EmbeddedTransport(tmp_path / "hub.db", MovedClock())
+    async with owned(transport) as (lane, _):
+        await turn(lane, lambda tx: tx.send("inbox.elm-ward-housing", b"a letter"))
+        await transport.read("inbox.elm-ward-housing", 0, 10, 0)
+    await transport.close()
+    await transport.close()
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["hub.db", "hub.db.owner"]
+
+
+def test_a_frontier_that_does_not_fit_its_entries_is_a_mistake_of_the_caller() -> None:
+    with pytest.raises(ValueError, match="not that of `hub.example/ledger/lane.0`"):
+        EmbeddedTx().record("hub.example/ledger/lane.0", 3, [Leaf(b"entry 3", None)], (3).to_bytes(8, "big"))
