@@ -27,8 +27,8 @@ INPUT = "outbox.http"
 RECORDS_MAX = 500
 """Records a turn. More saves little per record and makes every letter wait longer."""
 
-IDLE_MS = 1_000
-"""How long an idle lane waits for a record before it looks around."""
+IDLE_MS = 100
+"""How long an idle lane waits for a record before it looks whether it should stop."""
 
 PAUSE_FIRST_S = 0.1
 PAUSE_LONGEST_S = 60.0
