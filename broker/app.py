@@ -8,7 +8,7 @@ DIR/desks/NAME/       a desk's own folder: in earnest it is on the desk's machin
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from broker.directory import (
     signing_key,
 )
 from broker.edge import LocalEdge
-from broker.errors import FolderUnusable, NotRegistered
+from broker.errors import FolderUnusable, HubStopped, NotRegistered
 from broker.files import private_folder
 from broker.hub import Hub
 from broker.lifecycle import Premises
@@ -153,7 +153,6 @@ async def running(
     store = FileKeyStore(hub_home / "keys", entropy, demo=demo)
     keys = load_hub_keys(hub_home / "keyring.json", store, name, entropy)
     _give_trust(hub_home, name, keys)
-    transport = EmbeddedTransport(hub_home / "hub.db", clock)
     premises = Premises(
         hub=name,
         lane=f"{name}/lane-0",
@@ -162,20 +161,24 @@ async def running(
         policies=Engine(Bundle.load()),
         entropy=entropy,
     )
+    transport = EmbeddedTransport(hub_home / "hub.db", clock)
     hub = Hub(transport, premises, Vault(keys, entropy), clock)
     tellwise = Tellwise(folder, hub, transport, clock, entropy)
     turning = asyncio.create_task(hub.run())
     try:
-        await _first(hub.until_caught_up(), turning)
+        await hub.until_caught_up()
         await tellwise.found()
-        await _first(tellwise.settled(), turning)
+        await tellwise.settled()
         yield tellwise
-        hub.stop()
-        await turning
+    except HubStopped:
+        await turning  # its error is the reason
+        raise
     finally:
-        turning.cancel()
-        await asyncio.gather(turning, return_exceptions=True)
-        await tellwise.close()
+        hub.stop()
+        try:
+            await turning
+        finally:
+            await tellwise.close()
 
 
 def hub_folder(folder: Path) -> Path:
@@ -200,12 +203,3 @@ def _give_trust(hub_home: Path, name: AgencyId, keys: HubKeys) -> None:
         trust.save(path)
     elif Trust.load(path) != trust:
         raise FolderUnusable(f"`{path}` belongs to another hub, or to this one under another name")
-
-
-async def _first(waiting: Coroutine[None, None, None], turning: "asyncio.Task[None]") -> None:
-    """Wait for something of the hub, unless the hub itself ends first: then its error is the answer."""
-    waiter = asyncio.create_task(waiting)
-    done, _ = await asyncio.wait({waiter, turning}, return_when=asyncio.FIRST_COMPLETED)
-    if turning in done:
-        waiter.cancel()
-        turning.result()

@@ -105,3 +105,9 @@ class UnknownAdapter(TellwiseError):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"unknown adapter `{name[:60]}`")
+
+
+class HubStopped(TellwiseError):
+    """What was waited for will not come: the hub is no longer at work."""
+
+    next_step = "Start it again; why it stopped stands in its log."

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from broker import telemetry
 from broker.directory import Directory, read_event
-from broker.errors import Fenced, KeyUnavailable, OutcomeUnknown
+from broker.errors import Fenced, HubStopped, KeyUnavailable, OutcomeUnknown
 from broker.ledger.checkpoint import Checkpoint, sign_note
 from broker.ledger.merkle import Frontier
 from broker.lifecycle import Before, Plan, Premises, plan
@@ -48,6 +48,7 @@ class Hub:
         self._changed = asyncio.Condition()
         self.directory = Directory()
         """As last committed."""
+        self._ended = False
         self._settled_to = -1
         self._caught_up = False
 
@@ -58,17 +59,25 @@ class Hub:
             LaneTaken: another process owns it.
             PolicyNotInForce, StateUnreadable: nothing may be decided here; somebody must look.
         """
-        while not self._stopping.is_set():
-            try:
-                async with self._transport.lanes([(INPUT, 0)]) as events:
-                    async for event in events:
-                        if not isinstance(event, Assigned):
-                            break
+        try:
+            while not self._stopping.is_set():
+                await self._own()
+        finally:
+            async with self._changed:
+                self._ended = True
+                self._changed.notify_all()
+
+    async def _own(self) -> None:
+        """Take the lane and turn it until it is lost, or until `stop`."""
+        try:
+            async with self._transport.lanes([(INPUT, 0)]) as events:
+                async for event in events:
+                    if isinstance(event, Assigned):
                         telemetry.emit(telemetry.Event.LANE_TAKEN, lane=event.lane.name)
                         await self._serve(event.lane)
-                        break
-            except Fenced:
-                telemetry.emit(telemetry.Event.LANE_FENCED, level=logging.WARNING)
+                    return
+        except Fenced:
+            telemetry.emit(telemetry.Event.LANE_FENCED, level=logging.WARNING)
 
     def stop(self) -> None:
         """Finish the turn at hand, and deliver what it owes, then leave `run`."""
@@ -88,7 +97,9 @@ class Hub:
 
     async def _until(self, holds: Callable[[], bool]) -> None:
         async with self._changed:
-            await self._changed.wait_for(holds)
+            await self._changed.wait_for(lambda: holds() or self._ended)
+            if not holds():
+                raise HubStopped("the hub stopped before that came to be")
 
     async def _serve(self, lane: Lane) -> None:
         turning = Turning(lane, self.premises, self._vault, self._clock)

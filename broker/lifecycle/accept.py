@@ -57,18 +57,24 @@ class Signed:
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
-    """A notification that passed all ten checks."""
+class Examined:
+    """A notification that says something, and says it as it should. Nothing is known yet of the person."""
 
     signed: Signed
     kind: Kind
     facts: Facts
-    person: Person
-    case: Case | None
     content_keys: dict[Label, bytes]
-    """Of every compartment that may be told, `facts` not among them."""
+    """Of every compartment beside the facts."""
     control: Said | None
     """What a control kind says to the hub."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted(Examined):
+    """A notification that passed all ten checks."""
+
+    person: Person
+    case: Case | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +102,8 @@ def identify(data: bytes, turn: Turn) -> Signed:
     return Signed(notification, publisher, b64u_encode(sha256(head.text.encode("ascii")).digest()))
 
 
-def admit(signed: Signed, turn: Turn) -> Accepted | Repeated:
-    """Checks 4 to 10, for a notification whose publisher is known.
+def examine(signed: Signed, turn: Turn) -> Examined | Repeated:
+    """Checks 4 to 9, for a notification whose publisher is known. Changes nothing.
 
     Raises:
         Rejected: refused; the publisher is told so, and not why.
@@ -108,7 +114,6 @@ def admit(signed: Signed, turn: Turn) -> Accepted | Repeated:
     known = seen(turn.rows, publisher.id, fields.id)  # 5
     if known is not None:
         if known.head != signed.head_digest:
-            turn.alarm(Event.NOTIFICATION_REUSED, desk=publisher.id, id=fields.id)
             raise Rejected(Reason.REUSED_ID)
         return Repeated(known.outcome)
     notification.check_digests()  # 6
@@ -122,12 +127,35 @@ def admit(signed: Signed, turn: Turn) -> Accepted | Repeated:
     facts, control = _inspect(notification, kind, content_keys)  # 9
     _check_areas(facts)
     _check_desks(facts, turn)
-    _count(facts.seq, publisher, turn)
-    person = resolve(turn.rows, facts.person, publisher.id, turn.premises.entropy)  # 10
-    case = case_of(turn.rows, person)
-    _check_publisher(kind, publisher, case)
     content_keys.pop(Label.FACTS)
-    return Accepted(signed, kind, facts, person, case, content_keys, control)
+    return Examined(signed, kind, facts, content_keys, control)
+
+
+def count(examined: Examined, turn: Turn) -> None:
+    """Note how far the publisher has counted, with an alarm if its count has a gap. Holds whatever comes after."""
+    publisher, seq = examined.signed.publisher.id, examined.facts.seq
+    last = last_seq(turn.rows, publisher)
+    if seq != last + 1:
+        turn.alarm(Event.SEQUENCE_BROKEN, desk=publisher, expected=last + 1, found=seq)
+    put_seq(turn.rows, publisher, max(last, seq))
+
+
+def admit(examined: Examined, turn: Turn) -> Accepted:
+    """Check 10: whom it is about, and whether this desk may say it of them.
+
+    Raises:
+        Rejected: refused; the publisher is told so, and not why.
+    """
+    kind, publisher = examined.kind, examined.signed.publisher
+    if publisher.desk_type not in kind.publishers:
+        raise Rejected(Reason.PUBLISHER)
+    person = resolve(turn.rows, examined.facts.person, publisher.id, turn.premises.entropy)
+    case = case_of(turn.rows, person)
+    if kind.by_team and (case is None or publisher.id not in case.team):
+        raise Rejected(Reason.PUBLISHER)
+    return Accepted(
+        examined.signed, kind, examined.facts, examined.content_keys, examined.control, person=person, case=case
+    )
 
 
 def remember(signed: Signed, outcome: Outcome, turn: Turn) -> None:
@@ -185,17 +213,3 @@ def _check_desks(facts: Facts, turn: Turn) -> None:
     # A desk that is named and does not exist would be told nothing, and the publisher would believe that it was.
     if any(desk not in turn.directory.desks for desk in (*facts.addressed, *facts.attendees)):
         raise Rejected(Reason.SIGNER)
-
-
-def _count(seq: int, publisher: Desk, turn: Turn) -> None:
-    last = last_seq(turn.rows, publisher.id)
-    if seq != last + 1:
-        turn.alarm(Event.SEQUENCE_BROKEN, desk=publisher.id, expected=last + 1, found=seq)
-    put_seq(turn.rows, publisher.id, max(last, seq))
-
-
-def _check_publisher(kind: Kind, publisher: Desk, case: Case | None) -> None:
-    if publisher.desk_type not in kind.publishers:
-        raise Rejected(Reason.PUBLISHER)
-    if kind.by_team and (case is None or publisher.id not in case.team):
-        raise Rejected(Reason.PUBLISHER)

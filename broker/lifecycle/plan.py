@@ -11,7 +11,7 @@ from datetime import datetime
 from broker.directory import Directory
 from broker.errors import TellwiseError
 from broker.ledger.merkle import EMPTY, Frontier
-from broker.lifecycle.accept import Repeated, Signed, admit, identify, remember
+from broker.lifecycle.accept import Examined, Repeated, Signed, admit, count, examine, identify, remember
 from broker.lifecycle.control import apply_control, enter_event
 from broker.lifecycle.decide import decide
 from broker.lifecycle.deliver import announce, deliver
@@ -22,6 +22,7 @@ from broker.sealing.packages import Outcome
 from broker.sealing.rejection import Reason, Rejected
 from broker.state.delivery import Pending
 from broker.state.rows import Rows
+from broker.telemetry import Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +79,20 @@ def _steps(data: bytes, turn: Turn) -> None:
         return
     signed = identify(data, turn)
     try:
+        examined = examine(signed, turn)  # step 3
+        if isinstance(examined, Repeated):
+            record_repeat(signed, examined.outcome, turn)
+            return
+        count(examined, turn)
         with turn.attempt():
-            _admitted(signed, turn)
+            _admitted(examined, turn)
     except Rejected as rejected:
         _refuse(data, signed, rejected.reason, turn)
 
 
-def _admitted(signed: Signed, turn: Turn) -> None:
-    accepted = admit(signed, turn)  # step 3
-    if isinstance(accepted, Repeated):
-        record_repeat(signed, accepted.outcome, turn)
-        return
-    remember(signed, Outcome.ACCEPTED, turn)
+def _admitted(examined: Examined, turn: Turn) -> None:
+    accepted = admit(examined, turn)  # step 3, its end
+    remember(examined.signed, Outcome.ACCEPTED, turn)
     if accepted.kind.control:
         apply_control(accepted, turn)
         record_accepted(accepted, turn)
@@ -100,7 +103,9 @@ def _admitted(signed: Signed, turn: Turn) -> None:
 
 
 def _refuse(data: bytes, signed: Signed, reason: Reason, turn: Turn) -> None:
-    if reason not in (Reason.REUSED_ID, Reason.FRESHNESS):
-        # Neither of these uses the id up: another notification has it already, or this one may yet come in its time.
+    fields = signed.notification.head.fields
+    if reason is Reason.REUSED_ID:
+        turn.alarm(Event.NOTIFICATION_REUSED, desk=fields.iss, id=fields.id)
+    elif reason is not Reason.FRESHNESS:  # what came too early may yet come in its time; what is too late stays so
         remember(signed, Outcome.REFUSED, turn)
     record_refusal(data, signed, reason, turn)

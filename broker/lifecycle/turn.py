@@ -27,6 +27,7 @@ from schemas.strict import b64u_encode
 FILL_TO = (16, 64, 256, 1_024)
 """A batch of entries is padded with filler to the next of these, and beyond to a multiple of the last."""
 
+
 @dataclass(frozen=True, slots=True)
 class Premises:
     """What does not change from turn to turn."""

@@ -5,10 +5,13 @@ Nothing is written here. The changes are handed to the turn's transaction, or th
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from enum import Enum
 from typing import Protocol
 
 from broker.ports import RowKey, SealedRow, Table
 from broker.state.vault import Vault
+
+_Place = tuple[Table, RowKey]
 
 
 class CommittedRows(Protocol):
@@ -28,7 +31,8 @@ class Rows:
         """Begin a turn without changes."""
         self.vault = vault
         self._committed = committed
-        self._changes: dict[tuple[Table, RowKey], bytes | None] = {}
+        self._changes: dict[_Place, bytes | None] = {}
+        self._undo: list[tuple[_Place, bytes | _Absent | None]] = []
 
     def get(self, table: Table, key: RowKey) -> bytes | None:
         """A row as this turn has it; None if there is none."""
@@ -39,6 +43,7 @@ class Rows:
 
     def put(self, table: Table, key: RowKey, value: bytes | None) -> None:
         """Plan a change; None deletes."""
+        self._undo.append(((table, key), self._changes.get((table, key), _ABSENT)))
         self._changes[table, key] = value
 
     def all(self, table: Table) -> Iterator[bytes]:
@@ -53,10 +58,22 @@ class Rows:
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
-        """Keep the changes made inside only if the block ends well."""
-        before = dict(self._changes)
+        """Keep the changes made inside only if the block ends well. Attempts may stand inside one another."""
+        mark = len(self._undo)
         try:
             yield
         except BaseException:
-            self._changes = before
+            for place, before in reversed(self._undo[mark:]):
+                if before is _ABSENT:
+                    del self._changes[place]
+                else:
+                    self._changes[place] = before
+            del self._undo[mark:]
             raise
+
+
+class _Absent(Enum):
+    ABSENT = "absent"
+
+
+_ABSENT = _Absent.ABSENT

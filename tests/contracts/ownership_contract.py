@@ -126,8 +126,23 @@ class OwnershipContract(Engine):
                     await turn(old, what_the_sleeper_thinks)
 
                 assert self.contents(self.folder) == after
-                assert await anext(events) == Revoked(old)
+                async with asyncio.timeout(1):
+                    assert await anext(events) == Revoked(old)
                 await assert_fenced(old)
+
+    @story
+    async def test_after_a_fenced_turn_the_lane_is_taken_anew(self) -> None:
+        async with self.opened() as transport:
+            async with owned(transport) as (lane, events):
+                with pytest.raises(Fenced):
+                    await turn(lane, lambda tx: tx.record(LOG, 7, ENTRIES, frontier(10)))
+
+                async with asyncio.timeout(1):
+                    assert await anext(events) == Revoked(lane)
+                await assert_fenced(lane)
+
+            async with owned(transport) as (anew, _):
+                await turn(anew, whole_turn)
 
     @story
     async def test_a_sleeper_is_told_when_it_polls(self) -> None:

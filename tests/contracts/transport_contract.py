@@ -30,10 +30,12 @@ class TransportContract(Engine):
             elsewhere = await transport.publish(LANE, MOVES[:1], partition=1)
 
             found = await transport.read(LANE, 0, 100, 0)
+            found_elsewhere = await transport.read(LANE, 0, 100, 0, partition=1)
 
         assert [*first, *second] == [0, 1, 2, 3, 4]
         assert list(elsewhere) == [0]
         assert [tuple(record) for record in found] == [(LANE, 0, n, MOVES[n]) for n in range(5)]
+        assert [tuple(record) for record in found_elsewhere] == [(LANE, 1, 0, MOVES[0])]
 
     @story
     async def test_numbering_goes_on_after_a_restart(self) -> None:

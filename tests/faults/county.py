@@ -10,11 +10,7 @@ from pathlib import Path
 
 from broker.app import Tellwise, desk_folder, hub_folder, running
 from broker.client import Desk, Draft, OpenedLetter, compose
-from broker.hub import INPUT
 from broker.ports import Clock
-from broker.sealing.entropy import system_entropy
-from broker.sealing.keyring import HubKeys, load_hub_keys
-from broker.sealing.keystore_file import FileKeyStore
 from schemas import AgencyId, AreaCode, DeskId, Label, NotificationId, Purpose, Said, Tag
 from schemas.kinds.case import CaseOpened
 from tests.personas import (
@@ -72,8 +68,7 @@ class County:
     async def put(self, *records: bytes) -> None:
         """Append to the hub's input whatever somebody may bring there, all in one turn, and wait until it is dealt
         with."""
-        offsets = await self.tellwise.hub.transport.publish(INPUT, records)
-        self.tellwise.edge.taken_to = max(self.tellwise.edge.taken_to, offsets[-1] + 1)
+        await self.tellwise.edge.put(records)
         await self.tellwise.settled()
 
 
@@ -140,10 +135,3 @@ def hub_db(folder: Path) -> Path:
 def desk_db(folder: Path, desk: DeskId) -> Path:
     """A desk's file."""
     return desk_folder(folder, desk) / "desk.db"
-
-
-def hub_keys(folder: Path) -> HubKeys:
-    """The hub's own keys, as whoever runs it has them."""
-    home = hub_folder(folder)
-    store = FileKeyStore(home / "keys", system_entropy, demo=True)
-    return load_hub_keys(home / "keyring.json", store, HUB, system_entropy)

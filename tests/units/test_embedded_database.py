@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import apsw
@@ -226,11 +227,25 @@ def test_what_was_begun_and_not_finished_is_finished(tmp_path: Path) -> None:
 def test_many_processes_may_make_the_same_file_at_once(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from broker.transport.database import open_database\n"
+        "print('ready', flush=True); input()\n"
         "open_database(Path(sys.argv[1]), sys.argv[2]).execute('INSERT INTO note VALUES(1)')"
     )
     command = [sys.executable, "-c", program, str(tmp_path / "new" / "hub.db"), DDL]
-    processes = [subprocess.Popen(command, cwd=ROOT) for _ in range(6)]
+    with ExitStack() as running:
+        processes = [
+            running.enter_context(
+                subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            )
+            for _ in range(8)
+        ]
+        for process in processes:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.write("\n")
+            process.stdin.flush()
 
-    assert [process.wait(60) for process in processes] == [0] * 6
+        assert [process.wait(60) for process in processes] == [0] * 8
     connection = open_database(tmp_path / "new" / "hub.db", DDL)
-    assert connection.execute("SELECT count(*) FROM note").fetchall() == [(6,)]
+    assert connection.execute("SELECT count(*) FROM note").fetchall() == [(8,)]

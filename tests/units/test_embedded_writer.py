@@ -217,6 +217,22 @@ def test_each_loop_is_told_once_for_each_group(committing: Committing) -> None:
     assert asyncio.run(count_calls()) == 2  # one for what held the others up, one for all of them
 
 
+def test_closing_finishes_what_is_queued(committing: Committing) -> None:
+    async def close_meanwhile() -> list[object]:
+        hold = Hold()
+        tasks = [asyncio.create_task(committing.writer.commit(hold))]
+        assert await asyncio.to_thread(hold.begun.wait, 20)
+        tasks += [asyncio.create_task(committing.writer.commit(said(b"move %d" % n))) for n in range(5)]
+        await asyncio.sleep(0)
+        closing = asyncio.create_task(asyncio.to_thread(committing.writer.close))
+        await asyncio.sleep(0.01)
+        hold.let_go.set()
+        await closing
+        return list(await asyncio.gather(*tasks, return_exceptions=True))
+
+    assert asyncio.run(close_meanwhile())[1:] == [[0], [1], [2], [3], [4]]
+
+
 def test_after_closing_nothing_is_taken(committing: Committing) -> None:
     committing.writer.close()
     committing.writer.close()
