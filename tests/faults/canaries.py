@@ -1,8 +1,8 @@
 """Looks for texts that must not be there, in every spelling that a file could hold them in.
 
-A canary is searched for raw, as JSON would escape it, in both alphabets of base64 wherever it begins in it, in base64 of
-base64, in hexadecimal and in UTF-16. A file is read as bytes, as it lies on the disk; a database is also read value by
-value, because SQLite cuts a long value into pages and a canary could lie on the cut.
+A canary is searched for raw, as JSON would escape it, in both alphabets of base64 wherever it begins in it, in base64
+of base64, in hexadecimal and in UTF-16. A file is read as bytes, as it lies on the disk; a database is also read value
+by value, because SQLite cuts a long value into pages and a canary could lie on the cut.
 """
 
 import json
@@ -64,10 +64,13 @@ def _values(path: Path, name: str) -> Iterator[tuple[str, bytes]]:
         tables = [str(table) for (table,) in database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
         for table in tables:
             rows = database.execute(f'SELECT * FROM "{table}"').fetchall()  # noqa: S608 - a name out of the schema
-            values = (value if isinstance(value, bytes) else str(value).encode("utf-8") for row in rows for value in row)
-            yield f"{name}, table {table}", b"\n".join(values)
+            yield f"{name}, table {table}", b"\n".join(_bytes(value) for row in rows for value in row)
     finally:
         database.close()
+
+
+def _bytes(value: object) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode("utf-8")
 
 
 def _in_base64(data: bytes) -> Iterator[bytes]:

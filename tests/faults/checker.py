@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from broker.app import hub_folder
 from broker.cli.verify_folder import verify_folder
@@ -30,6 +31,8 @@ from tests.faults.canaries import canaries_under
 from tests.faults.stored import Stored, Taken, leaf_of, read_stored
 
 Submitted = tuple[DeskId, NotificationId]
+_Who = tuple[str, str]
+"""A publisher, and its notification."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +70,10 @@ def check(
 
 def _outcomes(stored: Stored) -> Iterator[str]:
     """Each record that the lane is done with has one line, and no notification is accepted twice."""
-    accepted = Counter((entry.actor, entry.id) for entry in stored.taken())
-    repeated = Counter((entry.actor, entry.id) for entry in stored.of(Repeat))
+    accepted = Counter[_Who]((entry.actor, entry.id) for entry in stored.taken())
+    repeated = Counter[_Who]((entry.actor, entry.id) for entry in stored.of(Repeat))
     refused = Counter(entry.raw for entry in stored.of(Refusal))
-    records: dict[tuple[str, str] | None, list[bytes]] = defaultdict(list)
+    records: dict[_Who | None, list[bytes]] = defaultdict(list)
     for record in stored.done:
         records[_claims(record)].append(record)
     for who, bodies in records.items():
@@ -116,7 +119,7 @@ def _quarantined(stored: Stored) -> Iterator[str]:
 
 
 def _not_lost(stored: Stored, submitted: Iterable[Submitted]) -> Iterator[str]:
-    known: set[tuple[str | None, str | None]] = {(entry.actor, entry.id) for entry in stored.taken()}
+    known: set[object] = {(entry.actor, entry.id) for entry in stored.taken()}
     known |= {(entry.actor, entry.id) for entry in stored.of(Refusal)}
     known |= {who for record in stored.unread if (who := _claims(record)) is not None}
     for who in dict.fromkeys(submitted):
@@ -129,7 +132,7 @@ def _believed(stored: Stored) -> Iterator[str]:
     accepted = {(entry.actor, entry.id) for entry in stored.taken()}
     refused = {(entry.actor, entry.id) for entry in stored.of(Refusal)} - accepted
     submitted = {_claims(record) for record in (*stored.done, *stored.unread)}
-    so = {Sending.ACCEPTED: accepted, Sending.REFUSED: refused, Sending.SENT: submitted}
+    so: dict[Sending, set[Any]] = {Sending.ACCEPTED: accepted, Sending.REFUSED: refused, Sending.SENT: submitted}
     for desk, kept in stored.desks.items():
         for notification, state in kept.outbox:
             if state in so and (desk, notification) not in so[state]:
@@ -156,9 +159,7 @@ def _unfinished(stored: Stored) -> Iterator[str]:
 def _effects(stored: Stored) -> Iterator[str]:
     handed = Counter((desk, *_letter(item)) for desk, item in stored.letters())
     effects = Counter(
-        (desk, notification, part)
-        for desk, kept in stored.desks.items()
-        for notification, part, _ in kept.letters
+        (desk, notification, part) for desk, kept in stored.desks.items() for notification, part, _ in kept.letters
     )
     for letter, count in handed.items():
         if count > 1:
@@ -234,7 +235,7 @@ def _allowed(stored: Stored) -> Iterator[str]:
 # --- what a record or an item speaks of -------------------------------------------------------------------------------
 
 
-def _claims(record: bytes) -> tuple[str, str] | None:
+def _claims(record: bytes) -> _Who | None:
     try:
         fields = SealedNotification.from_bytes(record).head.fields
     except Rejected:

@@ -1,9 +1,10 @@
 """A county to do harm in: a hub and its six desks on one folder, and what they say to one another on an ordinary day.
 
-The desks and people are those of tests/personas.py. Time is a clock that the test moves, everything else is real: files,
-keys, policies, ledgers.
+The desks and people are those of tests/personas.py. Time is a clock that the test moves, everything else is real:
+files, keys, policies, ledgers.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from broker.client import Desk, Draft, OpenedLetter, compose
 from broker.ports import Clock
 from schemas import AgencyId, AreaCode, DeskId, Label, NotificationId, Purpose, Said, Tag
 from schemas.kinds.case import CaseOpened
+from tests.contracts.clock import MovedClock
 from tests.personas import (
     BLACKBURN,
     BLACKBURN_CHILDREN,
@@ -97,6 +99,17 @@ async def ordinary_day(here: County) -> None:
     await here.say(BLACKBURN_CHILDREN.name, resides(ONYX, BLACKBURN))  # not theirs to say: refused
     await here.say(PROBATION.name, control(BASALT, "case.assessed"))
     await here.hear()
+
+
+def live_an_ordinary_day(folder: Path) -> Path:
+    """The folder after an ordinary day, and nobody running on it."""
+
+    async def live() -> None:
+        async with county(folder, MovedClock()) as here:
+            await ordinary_day(here)
+
+    asyncio.run(live())
+    return folder
 
 
 def moved(persona: Persona, *, to: AreaCode, old: AreaCode) -> Draft:

@@ -211,12 +211,18 @@ def _desk(path: Path) -> StoredDesk:
     database = open_database(path, DDL, readonly=True)
     try:
         return StoredDesk(
-            outbox=[(str(name), Sending(str(state))) for name, state in database.execute("SELECT id, state FROM outbox")],
+            outbox=[
+                (str(name), Sending(str(state)))
+                for name, state in database.execute("SELECT id, state FROM outbox ORDER BY seq")
+            ],
             letters=[
                 (str(name), int(str(part)), int(str(n)))
                 for name, part, n in database.execute("SELECT id, part, n FROM letter ORDER BY rowid")
             ],
-            incidents=[(int(str(item)), str(why)) for item, why in database.execute("SELECT item, reason FROM incident")],
+            incidents=[
+                (int(str(item)), str(reason))
+                for item, reason in database.execute("SELECT item, reason FROM incident ORDER BY i")
+            ],
         )
     finally:
         database.close()

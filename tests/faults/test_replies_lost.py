@@ -89,11 +89,11 @@ class BrokenTransport(EmbeddedTransport):
 async def story(folder: Path) -> dict[str, list[str]]:
     """Six desks are registered, a case is opened, somebody moves, whoever was told acknowledges. Who heard how much?"""
     async with running(folder, HUB, demo=True, clock=SystemClock()) as tellwise:
-        for desk in DESKS:
+        for one in DESKS:
             await tellwise.register(
-                desk.id, agency=desk.agency, desk_type=desk.desk_type, patch=desk.patch, signed=desk.signed
+                one.id, agency=one.agency, desk_type=one.desk_type, patch=one.patch, signed=one.signed
             )
-        desks = {desk.id: tellwise.desk(desk.id, desk.contact) for desk in DESKS}
+        desks = {one.id: tellwise.desk(one.id, one.contact) for one in DESKS}
         police = desks[POLICE]
         contact = DESKS[0].contact
         await police.publish(case_opened(PEOPLE[0], contact))

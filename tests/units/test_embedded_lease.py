@@ -1,7 +1,6 @@
 """Leases: who is provably dead, and who keeps them."""
 
 import asyncio
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -63,6 +62,10 @@ def test_a_child_does_not_keep_the_lock_of_its_parent(tmp_path: Path) -> None:
         assert other.take()
         child.communicate(b"\n")
     other.close()
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
 
 
 def until_ms(path: Path) -> int:
@@ -184,7 +187,7 @@ async def test_a_closed_transport_leaves_one_file_and_its_lock(tmp_path: Path) -
     await transport.close()
     await transport.close()
 
-    assert sorted(os.listdir(tmp_path)) == ["hub.db", "hub.db.owner"]
+    assert names_in(tmp_path) == ["hub.db", "hub.db.owner"]
 
 
 def test_a_frontier_that_does_not_fit_its_entries_is_a_mistake_of_the_caller() -> None:

@@ -1,4 +1,4 @@
-"""The plainest adapter: a line of JSON becomes a notification that fits its schema, or an error that names the field."""
+"""The plainest adapter: a line of JSON becomes a notification that fits its schema, or an error names the field."""
 
 import json
 from typing import Any
