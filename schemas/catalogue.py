@@ -12,7 +12,8 @@ class UnknownKind(ValueError):
     """No kind of this name is in the catalogue; what is unknown is told to nobody."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"unknown kind `{name[:80]}`")
+        shown = name[:80] if name.isprintable() else "?"
+        super().__init__(f"unknown kind `{shown}`")
 
 
 CATALOGUE: dict[str, Kind] = {

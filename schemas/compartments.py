@@ -6,11 +6,11 @@ financial details apart from what every officer may know (College of Policing, A
 
 from datetime import date
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from schemas.identifiers import AreaCodeField, PersonKey
+from schemas.identifiers import AreaCodeField, PersonKey, PersonScheme
 from schemas.said import Line, Paragraph, Said
 from schemas.vocabulary import Category, Level, Risk
 
@@ -72,6 +72,13 @@ class Identity(Said):
     date_of_birth: date
     aliases: tuple[PersonName, ...] = Field(default=(), max_length=20)
     identifiers: tuple[PersonKey, ...] = Field(default=(), max_length=10)
+
+    @model_validator(mode="after")
+    def _none_of_our_own(self) -> Self:
+        # A pseudonym is one desk's alone: told to others, it would let two agencies join what they hold.
+        if any(key.scheme is PersonScheme.REF for key in self.identifiers):
+            raise ValueError("a pseudonym")
+        return self
 
 
 class Description(Said):

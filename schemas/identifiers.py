@@ -5,9 +5,9 @@ No identifier may hold `|`: key packages join them with it (see broker/sealing/R
 """
 
 from enum import StrEnum
-from typing import Annotated, NewType
+from typing import Annotated, NewType, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from schemas.said import Said
 
@@ -67,4 +67,12 @@ class PersonKey(Said):
     """One person, by one identifier. Stands only in sealed facts and in the identity compartment."""
 
     scheme: PersonScheme
-    identifier: Annotated[str, Field(pattern=r"^[A-Za-z0-9/_.-]{1,40}$")]
+    identifier: Annotated[str, Field(pattern=r"^(?:[A-Z0-9/_.-]{1,40}|[A-Za-z0-9_-]{22})$")]
+
+    @model_validator(mode="after")
+    def _one_spelling(self) -> Self:
+        # Two spellings of one number would be two persons, and what is known of one would not be known of the other.
+        is_ref = self.scheme is PersonScheme.REF
+        if (not is_ref and self.identifier != self.identifier.upper()) or (is_ref and len(self.identifier) != 22):
+            raise ValueError("not a spelling of this scheme")
+        return self

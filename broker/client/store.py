@@ -11,10 +11,11 @@ from pathlib import Path
 
 import apsw
 
+from broker.errors import FolderUnusable
 from broker.ledger.checkpoint import Checkpoint
 from broker.sealing.packages import Outcome
 from broker.sealing.rejection import Reason
-from broker.transport.database import open_database
+from broker.transport.database import faults_of_the_folder, open_database
 from schemas import NotificationId
 from schemas.strict import json_decode, json_encode
 
@@ -227,11 +228,15 @@ def kept_checkpoints(path: Path) -> list[bytes]:
     Raises:
         FolderUnusable: not a desk's file, or not readable.
     """
-    db: apsw.Connection = open_database(path, DDL, readonly=True)
-    try:
-        return [_bytes(row[0]) for row in db.execute("SELECT note FROM checkpoint ORDER BY log, size")]
-    finally:
-        db.close()
+    with faults_of_the_folder(path):
+        db: apsw.Connection = open_database(path, DDL, readonly=True)
+        try:
+            notes = [row[0] for row in db.execute("SELECT note FROM checkpoint ORDER BY log, size")]
+        finally:
+            db.close()
+    if not all(isinstance(note, bytes) for note in notes):  # STRICT holds for what SQLite wrote, not for a damaged page
+        raise FolderUnusable(f"cannot use `{path}`: a checkpoint in it is damaged")
+    return notes
 
 
 def _stored(row: tuple[object, ...]) -> StoredLetter:

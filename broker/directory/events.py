@@ -4,10 +4,9 @@ The directory is a ledger that every desk reads whole, so that nobody can quietl
 signed by the hub's directory key, which a desk learns out of band; everything else about the hub it learns from here.
 """
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
 
 from broker.sealing.hpke import PUBLIC_BYTES
 from broker.sealing.rejection import Reason, Rejected
@@ -44,7 +43,7 @@ class HubFounded(Said):
     """The hub and its keys. The first event of every directory, and no other."""
 
     event: Literal["hub.founded"] = "hub.founded"
-    at: datetime
+    at: AwareDatetime
     hub: AgencyIdField
     lanes: Annotated[tuple[str, ...], Field(min_length=1, max_length=64)]
     """The origins of its lanes' ledgers."""
@@ -60,7 +59,7 @@ class DeskRegistered(Said):
     """A desk may publish and receive from here on."""
 
     event: Literal["desk.registered"] = "desk.registered"
-    at: datetime
+    at: AwareDatetime
     desk: DeskIdField
     agency: AgencyIdField
     desk_type: DeskType
@@ -77,7 +76,7 @@ class PolicyActivated(Said):
     """A policy bundle is in force from here on, and no other."""
 
     event: Literal["policy.activated"] = "policy.activated"
-    at: datetime
+    at: AwareDatetime
     digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 

@@ -8,10 +8,9 @@ stands in a proof.
 Fields are only added, at the end, with a default. Anything else is a new `v`.
 """
 
-from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
 
 from schemas import Label, Purpose
 from schemas.identifiers import AgencyIdField, DeskIdField, KeyIdField, NotificationIdField
@@ -29,7 +28,7 @@ _Reference = _Digest
 class _Line(Said):
     v: Literal[1] = 1
     salt: _Salt
-    ts: datetime
+    ts: AwareDatetime
     """The lane's recorded clock reading, UTC."""
     dir: int = Field(ge=0)
     """Size of the directory that the lane had applied."""

@@ -142,6 +142,9 @@ class _Walk:
         batch: list[Digest] = []
         expected = 0
         for index, data in self._stored.entries(self._log):
+            if index < 0:
+                self._report.find(f"{self._log}, entry {index}", "stands before the first")
+                continue
             if index != expected:
                 self._report.find(f"{self._log}, entry {expected}", "missing")
                 break
@@ -157,7 +160,7 @@ class _Walk:
         roots[expected] = frontier.root()
         details.end()
         self._check.end()
-        if self._stored.frontier(self._log) != frontier.to_bytes() and frontier.size:
+        if self._stored.frontier(self._log) != (frontier.to_bytes() if frontier.size else None):
             self._report.find(f"{self._log}, right edge", "not that of the entries")
         self._report.sizes[self._log] = expected
         return _Roots(expected, roots)

@@ -5,11 +5,10 @@ that the hub seals for that desk alone. An item without its proof is no item: se
 """
 
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from broker.sealing.compartments import Compartment
 from broker.sealing.head import Head
@@ -51,7 +50,7 @@ class Cover(Said):
     """Counts this desk's letters of this lane without gaps, so that a loss shows."""
     person: PersonRefField
     urgency: Urgency
-    acknowledge_by: datetime | None = None
+    acknowledge_by: AwareDatetime | None = None
     """When a person must have acknowledged; absent if nobody needs to."""
     obligations: Annotated[tuple[Obligation, ...], Field(max_length=50)]
     reasons: Annotated[tuple[Paragraph, ...], Field(min_length=1, max_length=50)]

@@ -82,12 +82,14 @@ class EmbeddedTransport:
             events.end()
             for lane in lanes:
                 lane.lose()
-            # Also when we were cancelled while taking: the writer takes all the same, and then gives up.
-            with suppress(TellwiseError, RuntimeError):  # closed already, or the disk fails: the lock says the rest
-                await self._writer.commit(GiveUp(owner))
-            self._blocks_open -= 1
-            if not self._blocks_open:
-                self._lock.release()
+            try:
+                # Also when we were cancelled while taking: the writer takes all the same, and then gives up.
+                with suppress(TellwiseError, RuntimeError):  # the disk fails, or closed: then the lock says the rest
+                    await self._writer.commit(GiveUp(owner))
+            finally:
+                self._blocks_open -= 1
+                if not self._blocks_open:
+                    self._lock.release()
 
     async def close(self) -> None:
         """See `Transport.close`."""
@@ -100,9 +102,7 @@ class EmbeddedTransport:
         """Renew the leases for as long as the block is open, and say which of them are lost."""
         while True:
             await asyncio.sleep(RENEWED_AFTER_MS / 1000)
-            with suppress(
-                TellwiseError, RuntimeError
-            ):  # tried again, or closed; meanwhile the fence holds whether we renew or not
+            with suppress(TellwiseError, RuntimeError):  # tried again, or closed; the fence holds in any case
                 kept = await self._writer.commit(Renew(owner, self._clock.now()))
                 for lane in lanes:
                     if lane.name not in kept:

@@ -20,7 +20,8 @@ class UnknownArea(ValueError):
     """No district of this code or name is in the table; what is unknown routes nowhere."""
 
     def __init__(self, area: str) -> None:
-        super().__init__(f"unknown area `{area[:60]}`")
+        shown = area[:60] if area.isprintable() else "?"
+        super().__init__(f"unknown area `{shown}`")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ files, keys, policies, ledgers.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from tests.personas import (
     POLICE,
     PRESTON,
     PROBATION,
+    DeskPersona,
     Persona,
     compartments,
 )
@@ -51,10 +52,10 @@ TOLD_OF_A_MOVE = (
 class County:
     """The hub and its desks, while they run."""
 
-    def __init__(self, tellwise: Tellwise) -> None:
-        """Open the desk of every persona; use `county`."""
+    def __init__(self, tellwise: Tellwise, desks: Sequence[DeskPersona]) -> None:
+        """Open the desks; use `county`."""
         self.tellwise = tellwise
-        self.desks: dict[DeskId, Desk] = {desk.name: tellwise.desk(desk.name, CONTACT) for desk in DESKS}
+        self.desks: dict[DeskId, Desk] = {desk.name: tellwise.desk(desk.name, CONTACT) for desk in desks}
 
     async def say(self, who: DeskId, *drafts: Draft) -> list[NotificationId]:
         """Let a desk publish, and wait until all that it causes lies in the inboxes."""
@@ -75,15 +76,15 @@ class County:
 
 
 @asynccontextmanager
-async def county(folder: Path, clock: Clock) -> AsyncIterator[County]:
-    """Run the hub of *folder* with every desk registered; on an empty folder they are entered first."""
+async def county(folder: Path, clock: Clock, desks: Sequence[DeskPersona] = DESKS) -> AsyncIterator[County]:
+    """Run the hub of *folder* with these desks; those that are not registered yet are entered first."""
     async with running(folder, HUB, demo=True, clock=clock) as tellwise:
-        for desk in DESKS:
+        for desk in desks:
             if desk.name not in tellwise.directory.desks:
                 await tellwise.register(
                     desk.name, agency=desk.agency, desk_type=desk.desk_type, patch=desk.patch, signed=desk.signed
                 )
-        yield County(tellwise)
+        yield County(tellwise, desks)
 
 
 async def ordinary_day(here: County) -> None:
@@ -101,12 +102,30 @@ async def ordinary_day(here: County) -> None:
     await here.hear()
 
 
+async def quiet_day(here: County) -> None:
+    """The least that leaves an entry of almost every kind behind: police and one other desk, one case, one move."""
+    await here.say(POLICE.name, case_opened(ONYX, team=()))
+    (onyx_moved,) = await here.say(POLICE.name, moved(ONYX, to=BLACKBURN, old=PRESTON))
+    await here.hear()
+    await here.desks[BLACKBURN_CHILDREN.name].acknowledge(onyx_moved, "duty social worker")
+    await here.say(BLACKBURN_CHILDREN.name, resides(ONYX, BLACKBURN))  # not theirs to say: refused
+    await here.hear()
+
+
 def live_an_ordinary_day(folder: Path) -> Path:
     """The folder after an ordinary day, and nobody running on it."""
+    return _live(folder, DESKS, ordinary_day)
 
+
+def live_a_quiet_day(folder: Path) -> Path:
+    """The folder after a quiet day, and nobody running on it."""
+    return _live(folder, (POLICE, BLACKBURN_CHILDREN), quiet_day)
+
+
+def _live(folder: Path, desks: Sequence[DeskPersona], day: Callable[[County], Awaitable[None]]) -> Path:
     async def live() -> None:
-        async with county(folder, MovedClock()) as here:
-            await ordinary_day(here)
+        async with county(folder, MovedClock(), desks) as here:
+            await day(here)
 
     asyncio.run(live())
     return folder

@@ -207,6 +207,17 @@ def test_a_reader_cannot_write(tmp_path: Path) -> None:
         reader.execute("INSERT INTO note VALUES(1)")
 
 
+def test_a_reader_finds_what_a_killed_writer_committed(tmp_path: Path) -> None:
+    program = (
+        "import os, sys; from pathlib import Path; from broker.transport.database import open_database\n"
+        "open_database(Path(sys.argv[1]), sys.argv[2]).execute('INSERT INTO note VALUES(7)'); os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", program, str(tmp_path / "hub.db"), DDL], cwd=ROOT, check=False)
+
+    reader = open_database(tmp_path / "hub.db", DDL, readonly=True)
+    assert reader.execute("SELECT size FROM note").fetchall() == [(7,)]
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="LOUD: root may write what is write-protected; run the tests as a user")
 def test_a_write_protected_file_is_refused_at_once(tmp_path: Path) -> None:
     open_database(tmp_path / "hub.db", DDL).close()

@@ -179,6 +179,29 @@ async def test_the_lock_is_let_go_with_the_last_block(tmp_path: Path) -> None:
 
 
 @story
+async def test_the_lock_is_let_go_even_if_giving_up_is_cancelled(tmp_path: Path) -> None:
+    async def own() -> None:
+        async with owned(transport):
+            taken.set()
+            await asyncio.Event().wait()
+
+    taken = asyncio.Event()
+    transport, lock = EmbeddedTransport(tmp_path / "hub.db", MovedClock()), OwnerLock(tmp_path / "hub.db")
+    owning = asyncio.create_task(own())
+    await taken.wait()
+    for _ in range(2):  # once out of the block, once out of giving up
+        owning.cancel()
+        await asyncio.sleep(0)
+    await asyncio.gather(owning, return_exceptions=True)
+
+    assert lock.take()
+    lock.close()
+    async with owned(transport):  # and the lane is free
+        pass
+    await transport.close()
+
+
+@story
 async def test_a_closed_transport_leaves_one_file_and_its_lock(tmp_path: Path) -> None:
     transport = EmbeddedTransport(tmp_path / "hub.db", MovedClock())
     async with owned(transport) as (lane, _):

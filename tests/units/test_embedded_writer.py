@@ -11,6 +11,7 @@ import apsw
 import pytest
 
 from broker.errors import FolderUnusable
+from broker.transport import writer
 from broker.transport.database import open_database
 from broker.transport.records import Partition, Publication
 from broker.transport.tables import TABLES
@@ -112,6 +113,18 @@ def test_what_waits_is_committed_together(committing: Committing) -> None:
     assert committing.rung == [set(), {LANE}]  # two commits: that of the write that held the others up, and theirs
 
 
+def test_a_group_has_its_limits(committing: Committing, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "GROUP_WRITES_MAX", 3)
+    monkeypatch.setattr(writer, "GROUP_BYTES_MAX", 1_000)
+
+    outcomes = asyncio.run(
+        committing.as_one_group(*(said(b"moved") for _ in range(7)), said(bytes(2_000)), said(b"on"))
+    )
+
+    assert outcomes == [[n] for n in range(9)]
+    assert committing.rung == [set(), *[{LANE}] * 5]  # 3, 3, 1, the large one, the last
+
+
 def test_one_that_fails_does_not_take_its_neighbours_down(committing: Committing) -> None:
     outcomes = asyncio.run(committing.as_one_group(said(b"before"), Stumble(ZeroDivisionError), said(b"after")))
 
@@ -154,14 +167,16 @@ def test_offsets_that_were_taken_back_are_given_again(committing: Committing) ->
 
 
 def test_a_lone_caller_is_not_kept_waiting_for_company(committing: Committing) -> None:
-    async def one_by_one() -> float:
+    async def quickest() -> float:
         loop = asyncio.get_running_loop()
-        started = loop.time()
+        times = []
         for n in range(200):
+            started = loop.time()
             await committing.writer.commit(said(b"move %d" % n))
-        return (loop.time() - started) / 200
+            times.append(loop.time() - started)
+        return min(times)
 
-    assert asyncio.run(one_by_one()) < 0.005  # as long as it would be worth waiting for others
+    assert asyncio.run(quickest()) < 0.005  # as long as it would be worth waiting for others
 
 
 def test_callers_in_several_loops_get_their_answers(committing: Committing) -> None:

@@ -75,7 +75,7 @@ def test_an_identifier_of_another_scheme_says_nothing_against_it() -> None:
     check_agreement(facts(person=person(0)), identity(key(PersonScheme.CRN, "X-INVENTED-009")))
 
 
-@pytest.mark.parametrize("identifier", ["99/0000001a", "99/0000001B", "99-0000001A", "099/0000001A"])
+@pytest.mark.parametrize("identifier", ["99/0000001B", "99-0000001A", "099/0000001A"])
 def test_an_identifier_that_is_almost_the_same_is_another_person(identifier: str) -> None:
     assert problems(facts(person=person(0)), identity(key(PersonScheme.PNC, identifier)))
 
@@ -84,7 +84,6 @@ def test_a_person_whom_the_hub_named_is_compared_by_the_hub_alone() -> None:
     by_ref = facts(person=key(PersonScheme.REF, "AAAAAAAAAAAAAAAAAAAAAA"))
 
     check_agreement(by_ref, identity(person(0)))
-    check_agreement(by_ref, identity(key(PersonScheme.REF, "BBBBBBBBBBBBBBBBBBBBBQ")))
 
 
 def test_all_that_does_not_agree_is_named_at_once() -> None:

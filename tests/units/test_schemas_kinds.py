@@ -184,6 +184,19 @@ def test_an_unknown_kind_is_named_up_to_a_length() -> None:
     assert str(refused.value) == f"unknown kind `{'x' * 80}`"
 
 
+@pytest.mark.parametrize("name", ["case.team_changed", "case.tagged"])
+def test_a_case_event_that_contradicts_itself_or_changes_nothing_is_refused(name: str) -> None:
+    event = CATALOGUE[name].models[Label.CONTROL]
+    word = "supervised" if name == "case.tagged" else "preston-housing"
+
+    event.from_bytes(f'{{"add":["{word}"]}}'.encode())
+    event.from_bytes(f'{{"remove":["{word}"]}}'.encode())
+    with pytest.raises(SchemaRefused, match="`value` both added and removed"):
+        event.from_bytes(f'{{"add":["{word}"],"remove":["{word}"]}}'.encode())
+    with pytest.raises(SchemaRefused, match="`value` changes nothing"):
+        event.from_bytes(b'{"add":[]}')
+
+
 @by_kind
 def test_a_kind_is_found_by_its_name_and_cannot_be_changed(kind: Kind) -> None:
     assert kind_of(kind.name) is kind

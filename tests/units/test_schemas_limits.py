@@ -62,7 +62,8 @@ def test_a_postcode_in_any_of_the_six_forms_is_taken(postcode: str) -> None:
     "postcode",
     [
         "ZZ993VZ",
-        "zz99 3vz",
+        "zz99 3VZ",
+        "ZZ99 3vz",
         "ZZ99  3VZ",
         "ZZ99 SB",
         "ZZZ9 9ZZ",

@@ -13,6 +13,9 @@ from schemas import CATALOGUE, COMPARTMENTS, Facts, Label, Said, SchemaRefused
 from tests.personas import CONTROLS, FULL_FACTS, everything
 from tests.units.test_schemas_models import EXAMPLES, MODELS, top_level
 
+BY_VALIDATORS = ("changes nothing", "both added and removed", "not a spelling of this scheme", "a pseudonym")
+"""What the models' own validators refuse, which no JSON Schema says."""
+
 visible = st.characters(exclude_categories=["Cc", "Cf", "Co", "Cs", "Zl", "Zp"])
 
 
@@ -63,14 +66,14 @@ ANY = {model: any_of(model) for model in MODELS}
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
-@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(data=st.data())
 def test_what_is_written_is_read_back_as_it_was(model: type[Said], data: st.DataObject) -> None:
     value = data.draw(ANY[model])
     try:
         said = model.from_bytes(json.dumps(value).encode())
     except SchemaRefused as error:
-        assume(not {"`value` changes nothing", "`value` both added and removed"} & set(error.problems))
+        assume(not any(problem.endswith(BY_VALIDATORS) for problem in error.problems))
         raise
 
     assert model.from_bytes(said.to_bytes()) == said

@@ -88,7 +88,7 @@ def test_no_key_is_used_twice() -> None:
     assert first.head.fields.id != second.head.fields.id
 
 
-@pytest.mark.parametrize("how", [0x01, 0x20, 0x80], ids=hex)
+@pytest.mark.parametrize("how", [0x01, 0x80], ids=hex)
 def test_every_changed_byte_of_a_notification_is_refused(how: int) -> None:
     for place, byte in enumerate(DATA):
         refuse(DATA[:place] + bytes([byte ^ how]) + DATA[place + 1 :])

@@ -17,6 +17,10 @@ def refuse(padded: bytes) -> None:
     assert refused.value.reason is Reason.PADDING
 
 
+def test_the_buckets_are_those_of_the_format() -> None:
+    assert BUCKETS == (256, 1_024, 4_096, 16_384, 65_536)
+
+
 @pytest.mark.parametrize("length", [length for length in EDGES if length <= LONGEST])
 def test_a_plaintext_fills_the_smallest_bucket_that_has_room_for_the_marker(length: int) -> None:
     plaintext = b"\x80" * length
