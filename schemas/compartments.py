@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from schemas.identifiers import AreaCodeField, PersonKey, PersonScheme
 from schemas.said import Line, Paragraph, Said
@@ -77,7 +78,7 @@ class Identity(Said):
     def _none_of_our_own(self) -> Self:
         # A pseudonym is one desk's alone: told to others, it would let two agencies join what they hold.
         if any(key.scheme is PersonScheme.REF for key in self.identifiers):
-            raise ValueError("a pseudonym")
+            raise PydanticCustomError("a_pseudonym", "a pseudonym")
         return self
 
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Annotated, NewType, Self
 
 from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from schemas.said import Said
 
@@ -74,5 +75,5 @@ class PersonKey(Said):
         # Two spellings of one number would be two persons, and what is known of one would not be known of the other.
         is_ref = self.scheme is PersonScheme.REF
         if (not is_ref and self.identifier != self.identifier.upper()) or (is_ref and len(self.identifier) != 22):
-            raise ValueError("not a spelling of this scheme")
+            raise PydanticCustomError("not_a_spelling_of_this_scheme", "not a spelling of this scheme")
         return self
