@@ -54,6 +54,8 @@ class Tellwise:
         self._clock = clock
         self._entropy = entropy
         self._desks: list[Desk] = []
+        self._entering = asyncio.Lock()
+        """One event of the directory at a time, since each says its number."""
         self.edge = LocalEdge(transport)
         """The way to the hub for desks on this machine."""
 
@@ -86,41 +88,45 @@ class Tellwise:
             NotRegistered: the name is taken, an area does not exist, or a field is wrong. Nothing is entered.
         """
         keys = load_desk_keys(private_folder(desk_folder(self.folder, desk)) / "keys.json", self._entropy)
-        try:
-            event = DeskRegistered.of(
-                at=self._clock.now(),
-                desk=desk,
-                agency=agency,
-                desk_type=desk_type,
-                patch=tuple(patch),
-                signed=signed,
-                mailbox=b64u_encode(self._entropy(16)),
-                signing=keys.public_signing,
-                sealing=keys.public_sealing,
-            )
-            self.directory.after(event)
-        except (Rejected, SchemaRefused) as error:
-            why = str(error) if isinstance(error, SchemaRefused) else "the name is taken, or an area does not exist"
-            raise NotRegistered(f"desk `{desk}` cannot be registered: {why}") from None
-        await self._enter(event)
-        await self.hub.until_registered(desk)
+        async with self._entering:
+            try:
+                event = DeskRegistered.of(
+                    n=self.directory.size,
+                    at=self._clock.now(),
+                    desk=desk,
+                    agency=agency,
+                    desk_type=desk_type,
+                    patch=tuple(patch),
+                    signed=signed,
+                    mailbox=b64u_encode(self._entropy(16)),
+                    signing=keys.public_signing,
+                    sealing=keys.public_sealing,
+                )
+                self.directory.after(event)
+            except (Rejected, SchemaRefused) as error:
+                why = str(error) if isinstance(error, SchemaRefused) else "the name is taken, or an area does not exist"
+                raise NotRegistered(f"desk `{desk}` cannot be registered: {why}") from None
+            await self._enter(event)
 
     async def found(self) -> None:
         """Enter the hub itself and the policies at hand, where the directory does not have them yet."""
         keys, premises = self.hub.premises.keys, self.hub.premises
-        if not await self.edge.directory(0, 1):
-            await self._enter(
-                HubFounded.of(
-                    at=self._clock.now(),
-                    hub=premises.hub,
-                    lanes=(premises.lane,),
-                    ledger=keys.ledger.text(),
-                    voice=signing_key(keys.voice.kid, Algorithm.ED25519, keys.store.public("voice")),
-                    release=sealing_key(keys.release_kid, keys.release.public_bytes),
+        async with self._entering:
+            if self.directory.founded is None:
+                await self._enter(
+                    HubFounded.of(
+                        n=self.directory.size,
+                        at=self._clock.now(),
+                        hub=premises.hub,
+                        lanes=(premises.lane,),
+                        ledger=keys.ledger.text(),
+                        voice=signing_key(keys.voice.kid, Algorithm.ED25519, keys.store.public("voice")),
+                        release=sealing_key(keys.release_kid, keys.release.public_bytes),
+                    )
                 )
-            )
-        if self.directory.policy != premises.policies.bundle.digest:
-            await self._enter(PolicyActivated.of(at=self._clock.now(), digest=premises.policies.bundle.digest))
+            if self.directory.policy != premises.policies.bundle.digest:
+                digest = premises.policies.bundle.digest
+                await self._enter(PolicyActivated.of(n=self.directory.size, at=self._clock.now(), digest=digest))
 
     async def close(self) -> None:
         """Let go of all files."""
@@ -130,6 +136,7 @@ class Tellwise:
 
     async def _enter(self, event: DirectoryEvent) -> None:
         await self.edge.put([sign_event(event, self.hub.premises.keys.directory)])
+        await self.settled()
 
 
 @asynccontextmanager

@@ -1,9 +1,13 @@
 """Small files that must survive a power cut whole, and that nobody else may read: keys, trust, settings of a folder."""
 
+import errno
 import os
 from pathlib import Path
 
 from broker.errors import FolderUnusable
+
+UNFINISHED = ".new"
+"""What a file that was not finished is called; it counts for nothing."""
 
 
 def private_folder(folder: Path) -> Path:
@@ -25,11 +29,12 @@ def write_whole(path: Path, data: bytes) -> None:
     Raises:
         FolderUnusable: it cannot be written.
     """
-    unfinished = path.with_name(path.name + ".new")
+    unfinished = path.with_name(path.name + UNFINISHED)
     try:
         handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
-            os.write(handle, data)
+            if os.write(handle, data) != len(data):
+                raise OSError(errno.ENOSPC, "could not be written whole")
             os.fsync(handle)
         finally:
             os.close(handle)

@@ -19,7 +19,6 @@ from broker.sealing.signatures import VerifyKey
 from broker.state.delivery import Pending, pending
 from broker.state.rows import Rows
 from broker.state.vault import Vault
-from schemas import DeskId
 
 INPUT = "outbox.http"
 """The topic that all desks without a topic of their own write to, through the hub's edge."""
@@ -82,10 +81,6 @@ class Hub:
     def stop(self) -> None:
         """Finish the turn at hand, and deliver what it owes, then leave `run`."""
         self._stopping.set()
-
-    async def until_registered(self, desk: DeskId) -> None:
-        """Wait until *desk* is in the directory."""
-        await self._until(lambda: desk in self.directory.desks)
 
     async def until_settled(self, position: int) -> None:
         """Wait until every record of the input before *position* is dealt with, and all that it caused has left."""

@@ -10,6 +10,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from broker.cli.areas import areas
 from broker.errors import TellwiseError
 
 _T = TypeVar("_T")
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 ledger = typer.Typer(help="The ledger: what was done, and the proof of it.", no_args_is_help=True)
 app.add_typer(ledger, name="ledger")
+app.add_typer(areas, name="areas")
 
 
 @app.command()

@@ -25,6 +25,8 @@ from schemas import (
     check_agreement,
     kind_of,
 )
+from schemas.areas import PostcodeRefused, check_place
+from schemas.compartments import Address
 from schemas.facts import Facts
 
 
@@ -87,4 +89,18 @@ def compose(
                 area_table().district(code)
     except (SchemaRefused, UnknownKind, UnknownArea) as error:
         raise NotSent(str(error)) from None
+    _check_postcode(compartments.get(Label.ADDRESS))
     return draft
+
+
+def _check_postcode(address: Said | None) -> None:
+    """Only here can a postcode be compared with its district: the hub never opens an address."""
+    if not isinstance(address, Address) or address.postcode is None:
+        return
+    try:
+        check_place(address.district, address.postcode)
+    except PostcodeRefused as error:
+        refused = NotSent(f"`address.postcode`: {error}")
+    else:
+        return
+    raise refused  # out here: that error holds the postcode, and would be our __context__

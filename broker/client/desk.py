@@ -155,7 +155,7 @@ class Desk:
                 self.store.move(INBOX, position + 1)
         except Rejected as rejected:
             with self.store.transaction():
-                self.store.put_incident(position, rejected.reason)
+                self.store.put_incident(position, rejected.reason, data)
                 self.store.move(INBOX, position + 1)
             telemetry.emit(Event.ITEM_REFUSED, level=logging.WARNING, desk=self.name, item=position)
             raise OpeningRefused from None

@@ -64,7 +64,8 @@ class DirectoryReader:
                 raise Rejected(Reason.FORK)
         except (Rejected, CheckpointRejected) as error:
             with self._store.transaction():
-                self._store.put_incident(position, error.reason if isinstance(error, Rejected) else Reason.PROOF)
+                reason = error.reason if isinstance(error, Rejected) else Reason.PROOF
+                self._store.put_incident(position, reason, note)
             raise OpeningRefused from None
         with self._store.transaction():
             for index, event in enumerate(events, start=self._frontier.size):

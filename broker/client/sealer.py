@@ -41,8 +41,8 @@ def seal_draft(
         iss=desk,
         kind=draft.kind.name,
         digests=[sealed.digest for sealed in compartments.values()],
+        message_key=message_key,
         now=now,
         signer=keys.signer,
-        entropy=entropy,
     )
     return notification, SealedNotification(head, signature, package, compartments)

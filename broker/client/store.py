@@ -30,7 +30,8 @@ CREATE TABLE epoch (kid TEXT PRIMARY KEY, key BLOB NOT NULL) STRICT;
 CREATE TABLE directory_event (i INTEGER PRIMARY KEY, event BLOB NOT NULL) STRICT;
 CREATE TABLE checkpoint (log TEXT NOT NULL, size INTEGER NOT NULL, root BLOB NOT NULL, note BLOB NOT NULL,
                          PRIMARY KEY (log, size)) STRICT;
-CREATE TABLE incident (i INTEGER PRIMARY KEY, item INTEGER NOT NULL, reason TEXT NOT NULL) STRICT;
+CREATE TABLE incident (i INTEGER PRIMARY KEY, item INTEGER NOT NULL, reason TEXT NOT NULL,
+                       evidence BLOB NOT NULL) STRICT;
 CREATE TABLE cursor (name TEXT PRIMARY KEY, position INTEGER NOT NULL) STRICT;
 """
 
@@ -208,9 +209,11 @@ class DeskStore:
         row = self._one("SELECT root FROM checkpoint WHERE log = ? AND size = ?", (log, size))
         return None if row is None else _bytes(row[0])
 
-    def put_incident(self, item: int, reason: Reason) -> None:
-        """Note that an inbox item was refused, and why: for this desk's own eyes."""
-        self._db.execute("INSERT INTO incident (item, reason) VALUES (?, ?)", (item, reason.value))
+    def put_incident(self, item: int, reason: Reason, evidence: bytes) -> None:
+        """Note that an inbox item was refused, and why: for this desk's own eyes. The item itself is the evidence."""
+        self._db.execute(
+            "INSERT INTO incident (item, reason, evidence) VALUES (?, ?, ?)", (item, reason.value, evidence)
+        )
 
     def incidents(self) -> list[tuple[int, Reason]]:
         """The inbox items that were refused, and why."""

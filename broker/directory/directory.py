@@ -126,6 +126,8 @@ class Directory:
                 that
                 is none, an area that does not exist.
         """
+        if event.n != self.size:  # said before, or in another place
+            raise Rejected(Reason.REPLAY)
         match event:
             case HubFounded():
                 if self.size:

@@ -2,6 +2,7 @@
 
 The directory is a ledger that every desk reads whole, so that nobody can quietly add a key for a desk. Each event is
 signed by the hub's directory key, which a desk learns out of band; everything else about the hub it learns from here.
+Each says its number `n`, counted from 0, so that an old one cannot be said again.
 """
 
 from typing import Annotated, Any, Literal
@@ -43,6 +44,7 @@ class HubFounded(Said):
     """The hub and its keys. The first event of every directory, and no other."""
 
     event: Literal["hub.founded"] = "hub.founded"
+    n: int = Field(ge=0)
     at: AwareDatetime
     hub: AgencyIdField
     lanes: Annotated[tuple[str, ...], Field(min_length=1, max_length=64)]
@@ -59,6 +61,7 @@ class DeskRegistered(Said):
     """A desk may publish and receive from here on."""
 
     event: Literal["desk.registered"] = "desk.registered"
+    n: int = Field(ge=0)
     at: AwareDatetime
     desk: DeskIdField
     agency: AgencyIdField
@@ -76,6 +79,7 @@ class PolicyActivated(Said):
     """A policy bundle is in force from here on, and no other."""
 
     event: Literal["policy.activated"] = "policy.activated"
+    n: int = Field(ge=0)
     at: AwareDatetime
     digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 

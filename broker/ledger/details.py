@@ -5,6 +5,8 @@ sealed bytes commit to the key that opens them, so that they open to one thing o
 
     wrapped key (A256KW, 40 bytes) || key commitment (32) || nonce (12) || AES-256-GCM ciphertext and tag
 
+of the record, 0x80, and zeros up to a multiple of 512 bytes,
+
 under the person's key, or under the state key where no person is known. When that key is destroyed the record is noise,
 and every entry and proof stays valid.
 """
@@ -23,6 +25,8 @@ from broker.sealing.rejection import Reason, Rejected
 from schemas.strict import b64u_encode
 
 _COMMITMENT_BYTES = 32
+_PADDED_TO_BYTES = 512
+"""A record is padded to a multiple of this, so that its size does not tell one reason of a refusal from another."""
 
 
 def seal_detail(record: bytes, key: bytes, entropy: Entropy) -> bytes:
@@ -30,7 +34,8 @@ def seal_detail(record: bytes, key: bytes, entropy: Entropy) -> bytes:
     record_key = entropy(KEY_BYTES)
     iv = entropy(IV_BYTES)
     commitment = key_commitment(record_key)
-    return aes_key_wrap(key, record_key) + commitment + iv + AESGCM(record_key).encrypt(iv, record, commitment)
+    padded = record + b"\x80" + bytes(-(len(record) + 1) % _PADDED_TO_BYTES)
+    return aes_key_wrap(key, record_key) + commitment + iv + AESGCM(record_key).encrypt(iv, padded, commitment)
 
 
 def open_detail(sealed: bytes, key: bytes) -> bytes:
@@ -45,9 +50,13 @@ def open_detail(sealed: bytes, key: bytes) -> bytes:
         record_key = aes_key_unwrap(key, wrapped)
         if not hmac.compare_digest(key_commitment(record_key), commitment):
             raise Rejected(Reason.COMMITMENT)
-        return AESGCM(record_key).decrypt(rest[:IV_BYTES], rest[IV_BYTES:], commitment)
+        padded = AESGCM(record_key).decrypt(rest[:IV_BYTES], rest[IV_BYTES:], commitment)
     except (InvalidUnwrap, InvalidTag, ValueError) as error:
         raise Rejected(Reason.KEY) from error
+    record, marker, zeros = padded.rpartition(b"\x80")
+    if not marker or any(zeros):
+        raise Rejected(Reason.PADDING)
+    return record
 
 
 def detail_digest(sealed: bytes) -> str:

@@ -8,7 +8,7 @@ The numbers are those of "The operations" in broker/sealing/README.md, so that a
  4. `exp` and `iat`
  5. (`iss`, `id`) is new; with the same head it is a retry, with another a tampering alarm
  6. the head names every compartment that is here; the facts are among them
- 7. the message key opens
+ 7. the message key opens, and with it the head is seen to name no compartment that is missing
  8. each compartment belongs to this id, desk and label, and its content key is the one committed to
  9. facts and inspected compartments are opened, fit the kind, and agree; the plaintext is dropped
 10. the person is resolved, and the desk may publish this kind about them
@@ -22,7 +22,7 @@ from broker.errors import UnknownDesk
 from broker.lifecycle.turn import Turn
 from broker.sealing.compartments import Belonging, open_with, unwrap
 from broker.sealing.jwe import open_key_package, recipient_kid
-from broker.sealing.notification import SealedNotification, release_extra
+from broker.sealing.notification import SealedNotification, check_nothing_missing, release_extra
 from broker.sealing.packages import Outcome
 from broker.sealing.rejection import Reason, Rejected
 from broker.sealing.signatures import Typ, claimed_kid
@@ -176,6 +176,7 @@ def _content_keys(signed: Signed, turn: Turn) -> dict[Label, bytes]:
         raise Rejected(Reason.KEY)
     extra = release_extra(turn.premises.hub, fields.iss, keys.release_kid)
     message_key = open_key_package(notification.mk, keys.release, extra)  # 7
+    check_nothing_missing(notification.head, notification.compartments.values(), message_key)
     return {  # 8
         label: unwrap(sealed, Belonging(fields.id, fields.iss, label.value), message_key)
         for label, sealed in notification.compartments.items()

@@ -24,6 +24,14 @@ from broker.state.delivery import Pending
 from broker.state.rows import Rows
 from broker.telemetry import Event
 
+_OF_WHAT_WAS_SIGNED = frozenset(
+    {Reason.KIND, Reason.SCHEMA, Reason.AREA, Reason.SIGNER, Reason.PUBLISHER, Reason.PERSON, Reason.STATE}
+)
+"""Reasons that lie in what the publisher signed: the same bytes will be refused again, so the id is used up.
+
+What fails otherwise may have been altered on the way, or come too early, and the publisher's own bytes may yet come.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Before:
@@ -106,6 +114,6 @@ def _refuse(data: bytes, signed: Signed, reason: Reason, turn: Turn) -> None:
     fields = signed.notification.head.fields
     if reason is Reason.REUSED_ID:
         turn.alarm(Event.NOTIFICATION_REUSED, desk=fields.iss, id=fields.id)
-    elif reason is not Reason.FRESHNESS:  # what came too early may yet come in its time; what is too late stays so
+    elif reason in _OF_WHAT_WAS_SIGNED:
         remember(signed, Outcome.REFUSED, turn)
     record_refusal(data, signed, reason, turn)

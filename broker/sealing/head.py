@@ -1,17 +1,18 @@
 """The signed head of a notification: what every recipient sees of it, and all that it sees of what it does not get.
 
-It holds {id, iss, iat, exp, kind, cmp}. `cmp` is a sorted list of exactly 24 digests, unused places filled with random
-ones, without labels: so it shows neither which compartments exist nor how many.
+It holds {id, iss, iat, exp, kind, cmp}. `cmp` is a sorted list of exactly 24 digests without labels. Unused places hold
+digests that only publisher and hub can tell from real ones: so it shows neither which compartments exist nor how many,
+and yet none can be taken out on the way.
 """
 
+import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Annotated
 
 from pydantic import Field
 
-from broker.sealing.compartments import DIGEST_BYTES
-from broker.sealing.entropy import Entropy
 from broker.sealing.rejection import Reason, Rejected
 from broker.sealing.signatures import Signer, Typ, VerifyKey, sign, verify
 from schemas import SchemaRefused
@@ -89,17 +90,41 @@ class Head:
             raise Rejected(Reason.FRESHNESS)
 
 
+def spare_digests(message_key: bytes, count: int) -> list[str]:
+    """What stands in the places that no compartment needs.
+
+    To whoever holds the message key, which is the publisher and the hub, they are known; to all others they are random.
+    So the hub sees when a compartment was taken out on the way, and nobody sees how many there are.
+
+    Args:
+        message_key: 32 bytes.
+        count: How many places are left.
+    """
+    return [
+        b64u_encode(hmac.digest(message_key, b"tellwise-spare-v1" + bytes([place]), sha256)) for place in range(count)
+    ]
+
+
 def make_head(
-    *, id: str, iss: str, kind: str, digests: list[str], now: datetime, signer: Signer, entropy: Entropy
+    *, id: str, iss: str, kind: str, digests: list[str], message_key: bytes, now: datetime, signer: Signer
 ) -> tuple[Head, dict[str, str]]:
     """Make and sign a head over the digests of a notification's compartments.
+
+    Args:
+        id: The notification's.
+        iss: The publishing desk.
+        kind: What it is.
+        digests: Of its compartments, the facts among them.
+        message_key: 32 bytes, from which the digests in the unused places are made.
+        now: When it is sealed.
+        signer: The desk's signing key.
 
     Raises:
         Rejected: more than 24 compartments.
     """
     if len(digests) > PLACES:
         raise Rejected(Reason.FORM)
-    spare = [b64u_encode(entropy(DIGEST_BYTES)) for _ in range(PLACES - len(digests))]
+    spare = spare_digests(message_key, PLACES - len(digests))
     issued_at = int(now.timestamp())
     fields = HeadFields.of(
         id=id,

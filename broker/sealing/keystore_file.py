@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from broker import telemetry
 from broker.errors import FolderUnusable, KeyUnavailable
-from broker.files import private_folder, read_whole, remove, write_whole
+from broker.files import UNFINISHED, private_folder, read_whole, remove, write_whole
 from broker.sealing.entropy import Entropy
 from broker.sealing.jwe import IV_BYTES, KEY_BYTES
 from schemas.strict import b64u_encode
@@ -41,7 +41,7 @@ class FileKeyStore:
         self._masters: dict[str, AESGCM] = {}
         marker = folder / MARKER
         if read_whole(marker) is None:
-            if any(folder.iterdir()):
+            if any(file.suffix != UNFINISHED for file in folder.iterdir()):
                 raise FolderUnusable(f"`{folder}` holds files and is not marked as demo keys")
             write_whole(marker, _MARKER_TEXT)
         telemetry.emit(telemetry.Event.KEYS_IN_FILES, level=logging.WARNING)

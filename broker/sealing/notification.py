@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker.sealing.compartments import MESSAGE_KID, Compartment
-from broker.sealing.head import PLACES, Head
+from broker.sealing.head import PLACES, Head, spare_digests
 from broker.sealing.rejection import Reason, Rejected
 from schemas import Label
 from schemas.strict import NotStrict, json_decode, json_encode
@@ -91,6 +91,17 @@ def check_digests(head: Head, compartments: Any) -> None:
     """
     named = set(head.fields.cmp)
     if any(sealed.digest not in named for sealed in compartments):
+        raise Rejected(Reason.DIGEST)
+
+
+def check_nothing_missing(head: Head, compartments: Any, message_key: bytes) -> None:
+    """Check that the head names these compartments and no other, so that none was taken out on the way.
+
+    Raises:
+        Rejected: it names another, or one that is not here.
+    """
+    digests = [sealed.digest for sealed in compartments]
+    if sorted([*digests, *spare_digests(message_key, PLACES - len(digests))]) != list(head.fields.cmp):
         raise Rejected(Reason.DIGEST)
 
 

@@ -20,15 +20,14 @@ _TO_URL = bytes.maketrans(b"+/", b"-_")
 def spellings(canary: str) -> frozenset[bytes]:
     """Every spelling of *canary* that is searched for."""
     plain = canary.encode("utf-8")
-    escaped = {json.dumps(canary)[1:-1], json.dumps(canary, ensure_ascii=False)[1:-1]}
-    points = [f"{ord(character):04x}" for character in canary if ord(character) < 0x10000]
-    escaped |= {"".join(f"\\u{point}" for point in points), "".join(f"\\u{point.upper()}" for point in points)}
-    forms = {plain, *(text.encode("utf-8") for text in escaped)}
-    forms |= {canary.encode("utf-16-le"), canary.encode("utf-16-be")}
-    once = {spelt for form in forms for spelt in _in_base64(form)}
-    twice = {spelt for form in _in_base64(plain) for spelt in _in_base64(form)}
+    by_json = {json.dumps(canary)[1:-1].encode("ascii"), json.dumps(canary, ensure_ascii=False)[1:-1].encode("utf-8")}
+    points = [f"{ord(character):04x}" for character in canary]
+    escaped = {"".join(f"\\u{spelt}" for spelt in case) for case in (points, [point.upper() for point in points])}
+    once = {spelt for text in {plain, *by_json} for spelt in _in_base64(text)}
+    twice = {spelt for text in _in_base64(plain) for spelt in _in_base64(text)}
+    wide = {canary.encode("utf-16-le"), canary.encode("utf-16-be")}
     hexadecimal = {plain.hex().encode("ascii"), plain.hex().upper().encode("ascii")}
-    return frozenset(forms | once | twice | hexadecimal)
+    return frozenset({plain, *by_json, *(text.encode("ascii") for text in escaped), *wide, *hexadecimal, *once, *twice})
 
 
 def canaries_in(data: bytes, canaries: Iterable[str]) -> list[str]:

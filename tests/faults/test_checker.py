@@ -221,7 +221,7 @@ SPELLINGS: dict[str, Callable[[str], bytes]] = {
     "base64, begun one byte before": lambda text: b64encode(b"<" + text.encode() + b">"),
     "base64, begun two bytes before": lambda text: b64encode(b"<<" + text.encode() + b">>>"),
     "base64url": lambda text: urlsafe_b64encode(b'{"given":"' + text.encode() + b'"}').rstrip(b"="),
-    "base64 of UTF-16": lambda text: b64encode(text.encode("utf-16")),
+    "base64 of what JSON escaped": lambda text: b64encode(json.dumps({"family": text}).encode()),
     "base64 of base64url": lambda text: b64encode(b'{"head":"' + urlsafe_b64encode(b"(" + text.encode()) + b'"}'),
     "UTF-16, little end first": lambda text: text.encode("utf-16-le"),
     "UTF-16, big end first": lambda text: text.encode("utf-16-be"),

@@ -151,6 +151,7 @@ def test_a_key_that_was_added_to_the_directory_behind_everybodys_back_is_found(
     keys = hub_keys(folder)
     strangers = load_desk_keys(folder / "strangers.json", system_entropy)
     registered = DeskRegistered.of(
+        n=2,
         at=read_entry(entries_of(ledger, LANE)[0]).ts,
         desk=DeskId("invented-stranger"),
         agency=AgencyId("invented-nobody"),

@@ -32,7 +32,7 @@ def test_a_record_is_laid_out_as_the_format_has_it() -> None:
 
     sealed = seal_detail(RECORD, DANA, lambda _: next(draws))
 
-    assert len(sealed) == 40 + 32 + 12 + len(RECORD) + 16
+    assert len(sealed) == 40 + 32 + 12 + 512 + 16
     assert sealed[COMMITMENT] == key_commitment(bytes(range(32)))
     assert sealed[NONCE] == bytes(range(12))
 
@@ -83,3 +83,17 @@ def test_parts_of_two_records_under_one_key_do_not_mix() -> None:
 def test_the_ledger_commits_to_the_sealed_bytes_so_that_no_key_is_needed_to_check() -> None:
     assert detail_digest(b"") == "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"  # SHA-256 of nothing
     assert len(detail_digest(SEALED)) == 43
+
+
+def test_the_size_of_a_record_does_not_tell_one_reason_from_another() -> None:
+    sizes = {len(seal_detail(b"x" * length, DANA, Random(1).randbytes)) for length in range(512)}
+
+    assert len(sizes) == 1
+    assert len(seal_detail(b"x" * 512, DANA, Random(1).randbytes)) > sizes.pop()
+
+
+@pytest.mark.parametrize("length", [0, 1, 510, 511, 512, 513, 5_000])
+def test_a_record_of_any_length_opens_to_itself(length: int) -> None:
+    record = b"\x80\x00" * length
+
+    assert open_detail(seal_detail(record, DANA, Random(1).randbytes), DANA) == record

@@ -38,7 +38,7 @@ from broker.state.vault import Vault
 from broker.telemetry import Event
 from policies import Bundle, Candidate, Decided, Engine, Statement
 from schemas import AgencyId, AreaCode, DeskId
-from schemas.strict import b64u_encode
+from schemas.strict import b64u_encode, json_decode, json_encode
 
 HUB = AgencyId("hub.plan.example")
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
@@ -97,11 +97,14 @@ class World:
         self.lane = Lane(self.keys, engine)
         self.desk_keys: dict[DeskId, DeskKeys] = {}
         self.counts: dict[DeskId, Iterable[int]] = {}
-        self.lane.turn(self.event(self._founded()), self.event(PolicyActivated.of(at=NOW, digest=engine.bundle.digest)))
+        self.lane.turn(
+            self.event(self._founded()), self.event(PolicyActivated.of(n=1, at=NOW, digest=engine.bundle.digest))
+        )
         for desk in DESKS:
             keys = self.desk_keys[desk.id] = load_desk_keys(folder / f"{desk.id}.json", system_entropy)
             self.counts[desk.id] = itertools.count(1)
             registered = DeskRegistered.of(
+                n=self.lane.directory.size,
                 at=NOW,
                 desk=desk.id,
                 agency=desk.agency,
@@ -133,6 +136,7 @@ class World:
 
     def _founded(self) -> HubFounded:
         return HubFounded.of(
+            n=0,
             at=NOW,
             hub=HUB,
             lanes=(f"{HUB}/lane-0",),
@@ -236,7 +240,7 @@ def test_our_own_fault_refuses_one_record_whole_and_lets_the_next_go_on(tmp_path
 
 def test_nothing_is_decided_by_policies_that_are_not_in_force(world: World) -> None:
     other = "sha256:" + "0" * 64
-    world.lane.turn(world.event(PolicyActivated.of(at=NOW, digest=other)))
+    world.lane.turn(world.event(PolicyActivated.of(n=world.lane.directory.size, at=NOW, digest=other)))
 
     with pytest.raises(PolicyNotInForce):
         world.lane.plan(world.said(a_move()))
@@ -300,3 +304,29 @@ def test_one_record_is_never_half_planned_whatever_fails(world: World, monkeypat
     assert not any(
         table in (Table.TOLD, Table.REFS, Table.NUMBERS) for table, _, row in planned.rows if row is not None
     )
+
+
+def test_an_old_directory_event_cannot_be_said_again(world: World, engine: Engine) -> None:
+    """Every desk can read the directory, so whoever can write the hub's input has all its events to replay."""
+    other = world.event(
+        PolicyActivated.of(n=world.lane.directory.size, at=NOW, digest="sha256:" + "0" * 64),
+    )
+    back = world.event(PolicyActivated.of(n=1, at=NOW, digest=engine.bundle.digest))
+    world.lane.turn(other)
+
+    planned = world.lane.turn(back)
+
+    assert world.lane.directory.policy == "sha256:" + "0" * 64
+    assert [alarm.ids for alarm in planned.alarms] == [{"reason": "replay"}]
+
+
+def test_what_was_altered_on_the_way_does_not_use_the_id_up(world: World) -> None:
+    said = world.said(a_move())
+    altered = json_decode(said)
+    altered["mk"]["encrypted_key"] = b64u_encode(bytes(48))
+
+    refused = world.lane.turn(json_encode(altered))
+    accepted = world.lane.turn(said)
+
+    assert [alarm.ids for alarm in refused.alarms] == [{"reason": "key"}]
+    assert sum(isinstance(entry, Disclosure) for entry in entries(accepted)) == 3

@@ -2,7 +2,6 @@
 
 import json
 from datetime import UTC, datetime, timedelta
-from random import Random
 from typing import Any
 
 import pytest
@@ -29,9 +28,9 @@ def made(digests: list[str] | None = None, seed: int = 0) -> tuple[Head, dict[st
         iss="elm-ward-police",
         kind="offender.resides_in_area",
         digests=DIGESTS if digests is None else digests,
+        message_key=bytes([seed]) * 32,
         now=SAID_AT,
         signer=SIGNER,
-        entropy=Random(seed).randbytes,
     )
 
 

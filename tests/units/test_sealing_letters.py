@@ -47,7 +47,10 @@ from tests.units.test_sealing_worked_example import (
 
 HOUSING_KEYS = desk_keys(30)
 DIRECTORY = (
-    Directory().after(HUB.entry).after(registered(POLICE, POLICE_KEYS, 40)).after(registered(HOUSING, HOUSING_KEYS, 41))
+    Directory()
+    .after(HUB.entry)
+    .after(registered(POLICE, POLICE_KEYS, 40))
+    .after(registered(HOUSING, HOUSING_KEYS, 41, 2))
 )
 VOICE = HUB.voice
 LETTER = letter(Label.CONTACT, Label.IDENTITY)

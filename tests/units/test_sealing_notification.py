@@ -11,7 +11,14 @@ from broker.directory import Desk
 from broker.sealing.compartments import Belonging, open_with, unwrap
 from broker.sealing.head import PLACES
 from broker.sealing.jwe import open_key_package, recipient_kid
-from broker.sealing.notification import BYTES_MAX, SealedNotification, check_digests, read_compartments, release_extra
+from broker.sealing.notification import (
+    BYTES_MAX,
+    SealedNotification,
+    check_digests,
+    check_nothing_missing,
+    read_compartments,
+    release_extra,
+)
 from broker.sealing.rejection import Reason, Rejected
 from broker.sealing.signatures import Typ, claimed_kid
 from schemas import DeskId, Label
@@ -49,6 +56,7 @@ def opened(data: bytes, publisher: Desk = PUBLISHER) -> dict[Label, bytes]:
     if recipient_kid(sealed.mk) != RELEASE_KID:
         raise Rejected(Reason.KEY)
     message_key = open_key_package(sealed.mk, RELEASE, release_extra(HUB_ID, fields.iss, RELEASE_KID))
+    check_nothing_missing(sealed.head, sealed.compartments.values(), message_key)
     return {
         label: open_with(one, unwrap(one, Belonging(fields.id, fields.iss, label), message_key))
         for label, one in sealed.compartments.items()
@@ -144,6 +152,13 @@ def test_a_compartment_under_another_label_is_refused() -> None:
 
     refuse({**JSON, "c": compartments}, Reason.LABEL)
     refuse({**JSON, "c": swapped}, Reason.LABEL)
+
+
+@pytest.mark.parametrize("label", sorted(JSON["c"]))
+def test_a_compartment_that_was_taken_out_on_the_way_is_missed(label: str) -> None:
+    rest = {name: one for name, one in JSON["c"].items() if name != label}
+
+    refuse({**JSON, "c": rest}, Reason.DIGEST)
 
 
 def test_one_compartment_under_two_labels_is_refused() -> None:

@@ -68,9 +68,10 @@ def desk_keys(number: int) -> DeskKeys:
     )
 
 
-def registered(desk: DeskId, keys: DeskKeys, mailbox: int) -> DeskRegistered:
+def registered(desk: DeskId, keys: DeskKeys, mailbox: int, n: int = 1) -> DeskRegistered:
     """The directory's event of a desk."""
     return DeskRegistered.of(
+        n=n,
         at=SAID_AT,
         desk=desk,
         agency=AgencyId("elm-ward"),
@@ -90,6 +91,7 @@ LEDGER_KEY = VerifierKey.of(HUB_ID, LEDGER.public_key().public_bytes_raw())
 VOICE_SIGNER = Signer(kid(101), Algorithm.ED25519, VOICE.sign)
 HUB = Hub(
     HubFounded.of(
+        n=0,
         at=SAID_AT,
         hub=HUB_ID,
         lanes=(LANE,),
