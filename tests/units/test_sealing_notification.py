@@ -207,12 +207,6 @@ def _named(desk: Desk) -> Desk:
     return Desk(desk.entry.model_copy(update={"signing": PUBLISHER.entry.signing}))
 
 
-def test_compartments_may_be_missing_and_what_is_there_still_opens() -> None:
-    fewer = {label: one for label, one in JSON["c"].items() if label in {"facts", "contact"}}
-
-    assert set(opened(json_encode({**JSON, "c": fewer}))) == {Label.FACTS, Label.CONTACT}  # the kind is asked later
-
-
 def test_the_facts_hold_the_count_of_the_outbox() -> None:
     facts = Facts.from_bytes(opened(DATA)[Label.FACTS])
 
