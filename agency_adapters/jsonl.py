@@ -32,7 +32,7 @@ from schemas import (
 from schemas.strict import json_decode, json_encode
 
 _PLACES = ("area", "area_old")
-_OWN = {"kind", "person", "purpose", "addressed", "flags", *_PLACES}
+_OWN = {"kind", "person", "purpose", "addressed", "attendees", "corrects", "flags", "risk_rises", *_PLACES}
 
 
 class JsonLines:
@@ -50,6 +50,7 @@ class JsonLines:
             kind = kind_of(_text(line, "kind"))
             facts: dict[str, Any] = {name: _place(line, name) for name in _PLACES if name in line}
             facts |= _lists(line)
+            facts |= {name: line[name] for name in ("corrects", "risk_rises") if name in line}
             return compose(
                 kind.name,
                 PersonKey.from_bytes(json_encode(line.get("person"))),
@@ -106,7 +107,7 @@ def _purpose(line: Mapping[str, Any]) -> Purpose:
 
 def _lists(line: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for name in ("addressed", "flags"):
+    for name in ("addressed", "attendees", "flags"):
         value = line.get(name, [])
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise NotSent(f"`{name}` is not a list of texts")

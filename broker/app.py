@@ -28,6 +28,7 @@ from broker.edge import LocalEdge
 from broker.errors import FolderUnusable, HubStopped, NotRegistered
 from broker.files import private_folder
 from broker.hub import Hub
+from broker.ledger.entries import Disclosure
 from broker.lifecycle import Premises
 from broker.ports import Clock
 from broker.sealing.entropy import Entropy, system_entropy
@@ -38,7 +39,7 @@ from broker.sealing.signatures import Algorithm
 from broker.state.vault import Vault
 from broker.transport.embedded import EmbeddedTransport
 from policies import Bundle, Engine
-from schemas import AgencyId, AreaCode, DeskId, DeskType, SchemaRefused
+from schemas import AgencyId, AreaCode, DeskId, DeskType, Label, SchemaRefused
 from schemas.compartments import Contact
 from schemas.strict import b64u_encode
 
@@ -80,7 +81,14 @@ class Tellwise:
         return desk
 
     async def register(
-        self, desk: DeskId, *, agency: AgencyId, desk_type: DeskType, patch: Sequence[AreaCode], signed: bool
+        self,
+        desk: DeskId,
+        *,
+        agency: AgencyId,
+        desk_type: DeskType,
+        patch: Sequence[AreaCode],
+        signed: bool,
+        addressed_only: bool = False,
     ) -> None:
         """Enter a desk in the directory, with the public halves of the keys in its folder, and wait until it is there.
 
@@ -101,12 +109,24 @@ class Tellwise:
                     mailbox=b64u_encode(self._entropy(16)),
                     signing=keys.public_signing,
                     sealing=keys.public_sealing,
+                    addressed_only=addressed_only,
                 )
                 self.directory.after(event)
             except (Rejected, SchemaRefused) as error:
                 why = str(error) if isinstance(error, SchemaRefused) else "the name is taken, or an area does not exist"
                 raise NotRegistered(f"desk `{desk}` cannot be registered: {why}") from None
             await self._enter(event)
+
+    def preview(self, sealed: bytes) -> dict[DeskId, frozenset[Label]]:
+        """What each desk would be told of a sealed notification, as things stand: decided, and nothing of it kept.
+
+        Compartments by desk; nobody, if the hub would refuse it. `contact` goes with every letter and is not named.
+        """
+        return {
+            entry.to: frozenset(entry.cmp) - {Label.CONTACT}
+            for entry in self.hub.dry_run(sealed)
+            if isinstance(entry, Disclosure)
+        }
 
     async def found(self) -> None:
         """Enter the hub itself and the policies at hand, where the directory does not have them yet."""

@@ -10,13 +10,14 @@ from collections.abc import Callable, Sequence
 
 from broker import telemetry
 from broker.directory import Directory, read_event
-from broker.errors import Fenced, HubStopped, KeyUnavailable, OutcomeUnknown
+from broker.errors import Fenced, FolderUnusable, HubStopped, KeyUnavailable, OutcomeUnknown
 from broker.ledger.checkpoint import Checkpoint, sign_note
-from broker.ledger.merkle import Frontier
+from broker.ledger.entries import Entry, read_entry
 from broker.lifecycle import Before, Plan, Premises, plan
 from broker.ports import Assigned, Clock, Lane, Record, Table, Transport
 from broker.sealing.signatures import VerifyKey
 from broker.state.delivery import Pending, pending
+from broker.state.frontiers import own_frontier
 from broker.state.rows import Rows
 from broker.state.vault import Vault
 
@@ -48,6 +49,7 @@ class Hub:
         self.directory = Directory()
         """As last committed."""
         self._ended = False
+        self._turning: Turning | None = None
         self._settled_to = -1
         self._caught_up = False
 
@@ -62,6 +64,7 @@ class Hub:
             while not self._stopping.is_set():
                 await self._own()
         finally:
+            self._turning = None
             async with self._changed:
                 self._ended = True
                 self._changed.notify_all()
@@ -77,6 +80,16 @@ class Hub:
                     return
         except Fenced:
             telemetry.emit(telemetry.Event.LANE_FENCED, level=logging.WARNING)
+
+    def dry_run(self, record: bytes) -> list[Entry]:
+        """The entries that a record would make if it came now. Nothing is kept, sent or signed.
+
+        Raises:
+            HubStopped: this hub does not own the lane.
+        """
+        if self._turning is None:
+            raise HubStopped("the hub does not own its lane")
+        return self._turning.dry_run(record)
 
     def stop(self) -> None:
         """Finish the turn at hand, and deliver what it owes, then leave `run`."""
@@ -114,12 +127,13 @@ class Hub:
                 pause_s = PAUSE_FIRST_S
             except OutcomeUnknown:
                 turning = Turning(lane, self.premises, self._vault, self._clock)
-            except KeyUnavailable:
+            except (FolderUnusable, KeyUnavailable):  # a full disk, a vault that is away: nothing happened
                 telemetry.emit(telemetry.Event.LANE_PAUSED, level=logging.ERROR, lane=lane.name)
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * 2, PAUSE_LONGEST_S)
 
     async def _note(self, turning: "Turning") -> None:
+        self._turning = turning
         async with self._changed:
             self.directory = turning.directory
             if not turning.owes:
@@ -137,9 +151,9 @@ class Turning:
         self.directory = _stored_directory(lane, vault, premises.keys.directory_key)
         self._pending: list[Pending] = pending(rows)
         self._frontiers = {
-            log: Frontier.from_bytes(stored)
+            log: frontier
             for log in (premises.lane, premises.directory_log)
-            if (stored := lane.frontier(log)) is not None
+            if (frontier := own_frontier(rows, log, lane.frontier(log))) is not None
         }
         # A new owner signs both trees again: what it signs is what is committed, so it is the same tree as before.
         self._unsigned = set(self._frontiers)
@@ -166,6 +180,14 @@ class Turning:
         self._frontiers |= {batch.log: batch.after for batch in planned.batches}
         for alarm in planned.alarms:
             telemetry.emit(alarm.event, level=logging.WARNING, **alarm.ids)
+
+    def dry_run(self, record: bytes) -> list[Entry]:
+        """The entries that a record would make; nothing is committed."""
+        before = Before(Rows(self._lane, self._vault), self.directory, self._frontiers, [], {})
+        asked = Record("", 0, self.read_to, record)
+        planned = plan([asked], before, self._premises, self._clock.now())
+        lane = (batch for batch in planned.batches if batch.log == self._premises.lane)
+        return [read_entry(leaf.entry) for batch in lane for leaf in batch.leaves]
 
     async def _commit(self, planned: Plan, notes: dict[str, bytes], records: Sequence[Record]) -> None:
         async with self._lane.transaction() as tx:

@@ -16,6 +16,7 @@ from cedarpy import pst
 
 from policies.annotations import Ground, Guard, Terms, read_ground, read_guard
 from policies.lints import policy_problems, schema_problems
+from policies.slices import Slices
 from schemas import COMPARTMENTS, Label
 from schemas.strict import json_encode
 
@@ -50,8 +51,8 @@ class Bundle:
     openable: frozenset[Label]
     """The compartments for which the schema has an action; any other is withheld."""
     schema: cedarpy.Schema = field(repr=False)
-    policy_set: cedarpy.PolicySet = field(repr=False)
-    """All policies under their own ids. LIMIT: Cedar's handles cannot be pickled, so a bundle stays in its process."""
+    slices: Slices = field(repr=False)
+    """All policies under their own ids, cut by kind and desk type."""
 
     @classmethod
     def load(cls) -> Self:
@@ -103,7 +104,7 @@ class Bundle:
             guards={policy.id: read_guard(policy.annotations) for policy in forbids},
             openable=frozenset(label for label in TELLABLE if _has_action(label, vocabulary)),
             schema=vocabulary,
-            policy_set=cedarpy.PolicySet.from_pst(pst.PolicySet({}, policies, ())),
+            slices=Slices(policies),
         )
 
     @property

@@ -3,9 +3,12 @@
 Whatever is not a clean answer refuses. Plain Cedar skips a policy that fails to evaluate, so that a guard which fails
 lets everything through; here one failure withholds everything from that desk, and the caller is told.
 
-LIMIT: the time grows with candidates times compartments, about 0.1 ms each.
+Desks are asked about together where the same policies can have a say: see slices.py.
+
+LIMIT: the time grows with candidates times compartments, about 0.06 ms each.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -66,19 +69,22 @@ class Engine:
         return Decided(self.bundle.digest, outcomes, tuple(refused))
 
     def _ask(self, statement: Statement, candidates: Sequence[Candidate], labels: Sequence[Label]) -> _Answers:
-        """Cedar's answers; none at all if it could not be asked."""
-        keys = [(candidate.desk, label) for candidate in candidates for label in labels]
-        requests = [request for candidate in candidates for request in _requests(candidate, labels)]
+        """Cedar's answers; none for the desks about which it could not be asked."""
         schema = self.bundle.schema
         try:
             # With the schema, here and now: a handle is not checked again later, and what is not checked can make a
             # guard fail.
             text = json_encode([_resource(statement), *_principals(candidates)]).decode("utf-8")
             entities = cedarpy.Entities.from_json_str(text, schema)
-            results = cedarpy.is_authorized_batch(requests, self.bundle.policy_set, entities, schema)
-            return dict(zip(keys, results, strict=True))
         except ValueError:  # not chained and not logged: its text quotes what the entity holds
             return {}
+        together: defaultdict[cedarpy.PolicySet, list[Candidate]] = defaultdict(list)
+        for candidate in candidates:
+            together[self.bundle.slices.of(statement.kind, candidate.desk_type)].append(candidate)
+        answers: dict[tuple[DeskId, Label], cedarpy.AuthzResult] = {}
+        for policy_set, desks in together.items():
+            answers |= _ask_about(desks, labels, policy_set, entities, schema)
+        return answers
 
     def _outcome(self, answers: _Answers, desk: DeskId, label: Label) -> Outcome:
         result = answers.get((desk, label))
@@ -95,6 +101,22 @@ class Engine:
                 return Withheld(policy_ids, reasons or NO_GROUND)
             case _:
                 raise _NotAnswered
+
+
+def _ask_about(
+    candidates: Sequence[Candidate],
+    labels: Sequence[Label],
+    policy_set: cedarpy.PolicySet,
+    entities: cedarpy.Entities,
+    schema: cedarpy.Schema,
+) -> _Answers:
+    """Cedar's answers for desks of one slice; none at all if it did not answer everything."""
+    keys = [(candidate.desk, label) for candidate in candidates for label in labels]
+    requests = [request for candidate in candidates for request in _requests(candidate, labels)]
+    try:
+        return dict(zip(keys, cedarpy.is_authorized_batch(requests, policy_set, entities, schema), strict=True))
+    except ValueError:  # as above
+        return {}
 
 
 def _requests(candidate: Candidate, labels: Sequence[Label]) -> Iterator[dict[str, Any]]:
@@ -117,6 +139,8 @@ def _resource(statement: Statement) -> dict[str, Any]:
         "level": 0 if statement.level is None else int(statement.level),
         "other_authority": statement.other_authority,
         "risk_rises": statement.risk_rises,
+        "consent_patient": _entity("Consent", statement.consent_patient),
+        "caldicott_authority": statement.caldicott_authority,
     }
     return {"uid": _RESOURCE, "attrs": facts, "parents": []}
 

@@ -6,22 +6,28 @@
 4. A ground needs a reach.
 5. A guard says what must hold, and refuses when that cannot be seen to hold.
 6. Conditions use only words that cannot fail when they are evaluated, and name no agency and no desk.
+7. A ground names the kinds and the types of desk that it is for.
+8. What can still be obtained, as a consent can, only ever opens: nobody is refused because somebody agreed.
 
 Of the schema: no optional attribute and no tags, because both can be missing when they are asked for.
 """
 
 import re
 from collections.abc import Iterator
-from typing import assert_never
 
 from cedarpy import pst
 
 from policies.annotations import annotation_problems
+from policies.expressions import children, conjuncts, junction_leaves, parts
+from policies.slices import AppliesTo
 
 _FOLDERS = {"permit": "grounds", "forbid": "guards"}
 _OPENS = "open_"
-_ENUMERATED = frozenset({"AgencyClass", "DeskType", "Kind", "Tag"})
+_ENUMERATED = frozenset({"AgencyClass", "Consent", "DeskType", "Kind", "Tag"})
 """What a policy may name; a misspelt id of these is found by Cedar's validator."""
+
+OBTAINABLE = frozenset({"caldicott_authority", "consent_patient"})
+"""The facts that somebody may still give, and may take back."""
 
 # No arithmetic, which can overflow; no tags and no extension functions, which can fail on a value, and among which are
 # the dates. What is not listed is refused.
@@ -45,18 +51,20 @@ def policy_problems(folder: str, policy: pst.Template) -> Iterator[str]:
     # 2.
     yield from annotation_problems(policy.effect, policy.annotations)
     if policy.effect == "permit":
-        # 3. and 4.
+        # 3., 4. and 7.
         yield from _problems_of_a_ground(policy)
     else:
         # 5.
         yield from _problems_of_a_guard(policy)
     # 6.
     for clause in policy.clauses:
-        for part in _parts(clause.expr):
+        for part in parts(clause.expr):
             yield from _problem_of_a_word(part)
     for uid in sorted(pst.entity_uids((policy.principal, policy.resource, *policy.clauses)), key=str):
         if uid.type.basename not in _ENUMERATED:
             yield f"names `{uid}`, which is of no enumerated type"
+    # 8.
+    yield from _problems_of_what_is_obtainable(policy)
 
 
 def schema_problems(rendered: str) -> Iterator[str]:
@@ -83,9 +91,15 @@ def _problems_of_a_ground(policy: pst.Template) -> Iterator[str]:
             actions = ()
     if not actions or not all(action.id.startswith(_OPENS) for action in actions):
         yield "does not list the compartments that it opens"
-    conditions = [part for clause in policy.clauses if isinstance(clause, pst.When) for part in _conjuncts(clause.expr)]
+    conditions = [part for clause in policy.clauses if isinstance(clause, pst.When) for part in conjuncts(clause.expr)]
     if not any(_is_reach(condition) for condition in conditions):
         yield "does not need a bit of `context.reach`"
+    # Also so that "who is told of this kind?" has an answer that can be printed: see sharing_table.py.
+    applies = AppliesTo.of(policy)
+    if applies.kinds is None:
+        yield "does not name the kinds that it is for"
+    if applies.desk_types is None:
+        yield "does not name the types of desk that it is for"
 
 
 def _problems_of_a_guard(policy: pst.Template) -> Iterator[str]:
@@ -98,10 +112,31 @@ def _problems_of_a_guard(policy: pst.Template) -> Iterator[str]:
     for clause in policy.clauses:
         doubtful: list[pst.Expr] = [clause.expr]
         if isinstance(clause, pst.Unless):
-            leaves = _junction_leaves(clause.expr)
-            doubtful = [part for leaf in leaves for part in (_children(leaf) if _is_in(leaf) else (leaf,))]
-        if any(_is_in(part) for expr in doubtful for part in _parts(expr)):
+            leaves = junction_leaves(clause.expr)
+            doubtful = [part for leaf in leaves for part in (children(leaf) if _is_in(leaf) else (leaf,))]
+        if any(_is_in(part) for expr in doubtful for part in parts(expr)):
             yield "tests membership with `in` where a missing parent would lift the guard"
+
+
+def _problems_of_what_is_obtainable(policy: pst.Template) -> Iterator[str]:
+    opens = pst.When if policy.effect == "permit" else pst.Unless
+    for clause in policy.clauses:
+        leaves = list(junction_leaves(clause.expr))
+        if isinstance(clause, opens):
+            leaves = [leaf for leaf in leaves if not _is_obtained(leaf)]
+        if any(isinstance(part, pst.GetAttr) and part.attr in OBTAINABLE for leaf in leaves for part in parts(leaf)):
+            yield "asks for what can still be obtained other than to open when it is given"
+
+
+def _is_obtained(leaf: pst.Expr) -> bool:
+    """Whether it is `resource.caldicott_authority`, or that a consent is given."""
+    match leaf:
+        case pst.GetAttr(pst.Var("resource"), "caldicott_authority"):
+            return True
+        case pst.BinaryOp("eq", pst.GetAttr(pst.Var("resource"), "consent_patient"), pst.EntityLit(uid)):
+            return uid.id == "given"
+        case _:
+            return False
 
 
 def _problem_of_a_word(part: pst.Expr) -> Iterator[str]:
@@ -137,48 +172,3 @@ def _is_reach(condition: pst.Expr) -> bool:
             return _is_reach(left) and _is_reach(right)
         case _:
             return False
-
-
-def _conjuncts(expr: pst.Expr) -> Iterator[pst.Expr]:
-    match expr:
-        case pst.BinaryOp("and", left, right):
-            yield from _conjuncts(left)
-            yield from _conjuncts(right)
-        case _:
-            yield expr
-
-
-def _junction_leaves(expr: pst.Expr) -> Iterator[pst.Expr]:
-    match expr:
-        case pst.BinaryOp("and" | "or", left, right):
-            yield from _junction_leaves(left)
-            yield from _junction_leaves(right)
-        case _:
-            yield expr
-
-
-def _parts(expr: pst.Expr) -> Iterator[pst.Expr]:
-    """The expression and everything in it."""
-    yield expr
-    for child in _children(expr):
-        yield from _parts(child)
-
-
-def _children(expr: pst.Expr) -> tuple[pst.Expr, ...]:
-    match expr:
-        case pst.Var() | pst.Slot() | pst.BoolLit() | pst.LongLit() | pst.StringLit() | pst.EntityLit():
-            return ()
-        case pst.UnaryOp():
-            return (expr.arg,)
-        case pst.BinaryOp():
-            return (expr.left, expr.right)
-        case pst.GetAttr():
-            return (expr.base,)
-        case pst.IfThenElse():
-            return (expr.cond, expr.then_expr, expr.else_expr)
-        case pst.Set():
-            return expr.elements
-        case pst.HasAttr() | pst.Like() | pst.Is() | pst.Record():
-            return ()  # refused as they stand, whatever is in them
-        case _:
-            assert_never(expr)

@@ -5,7 +5,7 @@ Everything here is computed by the hub, from what was signed and from its direct
 
 from dataclasses import dataclass
 
-from schemas import AgencyId, DeskId, DeskType, Label, Level, Risk, Tag
+from schemas import AgencyId, Consent, DeskId, DeskType, Label, Level, Risk, Tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +62,7 @@ class Statement:
     """The districts before and after are both known, and their social services authorities differ."""
     risk_rises: bool
     """The publisher says so; never computed from `risk`."""
+    consent_patient: Consent = Consent.NOT_SOUGHT
+    """The person's own, to the telling of health details. As it stands now: what was withdrawn is `withdrawn`."""
+    caldicott_authority: bool = False
+    """A Caldicott Guardian has recorded that the health details may be told in the public interest."""

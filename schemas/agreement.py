@@ -23,7 +23,8 @@ def check_agreement(facts: Facts, opened: Mapping[Label, Said]) -> None:
     problems = []
     for label in (Label.ADDRESS, Label.LOCATION_HINT):
         place = opened.get(label)
-        if isinstance(place, Address | LocationHint) and place.district != facts.area:
+        # A notification that is about no district (a licence, say) may still carry an address.
+        if facts.area is not None and isinstance(place, Address | LocationHint) and place.district != facts.area:
             problems.append(f"`{label}.district` is not the fact `area`")
     identity = opened.get(Label.IDENTITY)
     if isinstance(identity, Identity) and facts.person.scheme is not PersonScheme.REF:

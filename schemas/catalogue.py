@@ -4,7 +4,19 @@ A field is added to a model at its end, with a default, and the version stays. A
 narrower is a new version, which stands here beside the old one until no desk publishes that any more.
 """
 
-from schemas.kinds import case, letter, registration, residence
+from schemas.kinds import (
+    accommodation,
+    case,
+    custody,
+    danger,
+    letter,
+    licence,
+    panel,
+    registration,
+    residence,
+    upkeep,
+    victim,
+)
 from schemas.kinds.kind import Kind
 
 
@@ -19,13 +31,23 @@ class UnknownKind(ValueError):
 CATALOGUE: dict[str, Kind] = {
     kind.name: kind
     for kind in (
-        registration.ADDRESS_CHANGED,
-        residence.RESIDES_IN_AREA,
+        *registration.KINDS,
+        *residence.KINDS,
+        *panel.KINDS,
+        *custody.KINDS,
+        *licence.KINDS,
+        *accommodation.KINDS,
+        *danger.KINDS,
+        *victim.KINDS,
+        *upkeep.KINDS,
         case.OPENED,
         case.TEAM_CHANGED,
         case.TAGGED,
         case.ASSESSED,
+        case.CONSENT_RECORDED,
+        case.PERSON_LINKED,
         letter.ACKNOWLEDGED,
+        letter.RETURNED,
     )
 }
 

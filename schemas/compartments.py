@@ -11,14 +11,15 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from schemas.conditions import Conditions
 from schemas.identifiers import AreaCodeField, PersonKey, PersonScheme
 from schemas.said import Line, Paragraph, Said
-from schemas.vocabulary import Category, Level, Risk
+from schemas.status import Status
+from schemas.vocabulary import AddressKind, Category, Level, Risk
 
 
 class Label(StrEnum):
-    """The name of a compartment. It stands in the compartment's own signed bytes and nowhere on the outside of a
-    letter."""
+    """The name of a compartment. It stands in the compartment's own signed bytes and nowhere outside a letter."""
 
     FACTS = "facts"
     """For the hub alone; see facts.py."""
@@ -43,9 +44,14 @@ class Label(StrEnum):
     DIGITAL = "digital"
     FINANCIAL = "financial"
     INTELLIGENCE = "intelligence"
+    VICTIM = "victim"
+    HEALTH = "health"
+    MINUTES = "minutes"
+    AGGREGATE = "aggregate"
+    CORRECTION = "correction"
 
 
-BLIND = frozenset({Label.ADDRESS})
+BLIND = frozenset({Label.ADDRESS, Label.VICTIM, Label.HEALTH})
 """Compartments that the hub never opens: the publisher's adapter validates them, and so does whoever receives them."""
 
 _Few = Field(min_length=1, max_length=20)
@@ -110,6 +116,7 @@ class Address(Said):
     district: AreaCodeField
     postcode: Annotated[str, Field(pattern=r"^[A-Z]{1,2}[0-9][0-9A-Z]? [0-9][A-Z]{2}$")] | None = None
     lives_there_from: date
+    kind: AddressKind | None = None
 
 
 class LocationHint(Said):
@@ -132,6 +139,8 @@ class RiskSummary(Said):
     to_whom: Annotated[tuple[Line, ...], _Few]
     mappa_category: Category
     mappa_level: Level
+    previous_level: Risk | None = None
+    changed_on: date | None = None
 
 
 class Assessment(Said):
@@ -141,6 +150,7 @@ class Assessment(Said):
     version: Line
     assessed_on: date
     score: Line
+    assessor_role: Line | None = None
 
 
 class RiskDetail(Said):
@@ -149,31 +159,6 @@ class RiskDetail(Said):
     assessments: Annotated[tuple[Assessment, ...], _Few]
     triggers: Paragraph
     plan: Paragraph
-
-
-class LegalState(StrEnum):
-    """Where the law has the person at the moment."""
-
-    COMMUNITY = "community"
-    LICENCE = "licence"
-    ORDER = "order"
-    CUSTODY = "custody"
-    HOSPITAL = "hospital"
-
-
-class Status(Said):
-    """What has happened, in words that give no address away: "has left the area" must not say where to."""
-
-    event: Line
-    state: LegalState
-    effective_on: date
-    next_due_on: date | None = None
-
-
-class Conditions(Said):
-    """Licence conditions, order terms, restrictions. A victim stands in them only by reference."""
-
-    terms: Annotated[tuple[Line, ...], _Few]
 
 
 class HouseholdMember(Said):
@@ -214,6 +199,61 @@ class Intelligence(Said):
     reports: Annotated[tuple[Paragraph, ...], _Few]
 
 
+class VictimPerson(Said):
+    """A victim, or somebody who may become one."""
+
+    name: PersonName
+    telephone: Annotated[str, Field(pattern=r"^[0-9 +]{3,20}$")] | None = None
+    address: tuple[Line, ...] = Field(default=(), max_length=6)
+
+
+class Victim(Said):
+    """Who was or may be harmed, and what they wish. Blind: the hub never opens it."""
+
+    people: Annotated[tuple[VictimPerson, ...], _Few]
+    in_scheme: bool | None = None
+    wishes: Paragraph | None = None
+
+
+class Health(Said):
+    """Diagnosis, treatment, substance misuse. Blind: the hub never opens it."""
+
+    summary: Paragraph
+
+
+class Minutes(Said):
+    """What was said and decided at a meeting."""
+
+    held_on: date
+    text: Paragraph
+    victim_safety: Paragraph | None = None
+
+
+class Count(Said):
+    """One line of a table of counts."""
+
+    line: Line
+    number: int = Field(ge=0, lt=2**31)
+
+
+class Aggregate(Said):
+    """Counts only, with the rules by which they were counted."""
+
+    counts: Annotated[tuple[Count, ...], Field(min_length=1, max_length=200)]
+    rule_version: Line
+    period_from: date
+    period_to: date
+    cut_off: date
+
+
+class Correction(Said):
+    """What was wrong, what is right, what to delete."""
+
+    was_wrong: Paragraph
+    is_right: Paragraph
+    delete: Annotated[tuple[Line, ...], _Few]
+
+
 COMPARTMENTS: dict[Label, type[Said]] = {
     Label.CONTACT: Contact,
     Label.IDENTITY: Identity,
@@ -231,5 +271,10 @@ COMPARTMENTS: dict[Label, type[Said]] = {
     Label.DIGITAL: Digital,
     Label.FINANCIAL: Financial,
     Label.INTELLIGENCE: Intelligence,
+    Label.VICTIM: Victim,
+    Label.HEALTH: Health,
+    Label.MINUTES: Minutes,
+    Label.AGGREGATE: Aggregate,
+    Label.CORRECTION: Correction,
 }
 """What a desk can be told."""

@@ -3,9 +3,10 @@
 import re
 import unicodedata
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_core import PydanticCustomError
 
 from schemas.strict import NotStrict, json_decode, json_encode
@@ -114,8 +115,17 @@ def _printable_lines(text: str) -> str:
     return text
 
 
+def _in_utc(moment: datetime) -> datetime:
+    if moment.utcoffset():  # the same moment with another offset would be a second spelling of it
+        raise PydanticCustomError("not_in_utc", "not in UTC")
+    return moment
+
+
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_printable)]
 """One line for a person to read; 1 to 200 characters, none of them a control or an invisible format character."""
 
 Paragraph = Annotated[str, StringConstraints(min_length=1, max_length=4_000), AfterValidator(_printable_lines)]
 """Text for a person to read; 1 to 4,000 characters; line feeds are its only control characters."""
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc), Field(json_schema_extra={"pattern": "Z$"})]
+"""A moment in UTC, to the second or with six digits more."""

@@ -143,6 +143,95 @@ class Tag(StrEnum):
     VIOLENT_RECORD = "violent_record"
 
 
+class Consent(StrEnum):
+    """Whether somebody agreed. Only `given` is a yes. Study, section 2.8."""
+
+    GIVEN = "given"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+    NOT_SOUGHT = "not_sought"
+
+
+class LegalState(StrEnum):
+    """Where the law has the person at the moment."""
+
+    COMMUNITY = "community"
+    LICENCE = "licence"
+    ORDER = "order"
+    CUSTODY = "custody"
+    HOSPITAL = "hospital"
+
+
+class AddressKind(StrEnum):
+    """What kind of address was notified. Source: Sexual Offences Act 2003, s.83(5) and s.84."""
+
+    HOME = "home"
+    OTHER = "other"
+    """Where the person stays for a qualifying period: 7 days, or as many in 12 months."""
+    APPROVED_PREMISES = "approved_premises"
+
+
+class ReturnGround(StrEnum):
+    """Why somebody is in custody again: counted apart in the annual report. Study, row 4."""
+
+    LICENCE_BREACH = "licence_breach"
+    ORDER_BREACH = "order_breach"
+    NEW_OFFENCE = "new_offence"
+
+
+class MeetingKind(StrEnum):
+    """Which meeting of a panel. Study, row 6."""
+
+    INITIAL = "initial"
+    REVIEW = "review"
+
+
+class ChairRole(StrEnum):
+    """Who chairs it: initial ones an assistant chief officer, today a head of delivery unit. Study, rows 6 and 50."""
+
+    ASSISTANT_CHIEF_OFFICER = "assistant_chief_officer"
+    SENIOR_PROBATION_OFFICER = "senior_probation_officer"
+    POLICE_INSPECTOR_OR_ABOVE = "police_inspector_or_above"
+
+
+class OrderType(StrEnum):
+    """A court's order. Past types stay readable. Study, section 2.7."""
+
+    SOO = "soo"
+    SOPO = "sopo"
+    FTO = "fto"
+    RSHO = "rsho"
+    SHPO = "shpo"
+    SRO = "sro"
+    NO = "no"
+    RO = "ro"
+    CO = "co"
+    CRO = "cro"
+    PSS = "pss"
+    HO = "ho"
+    RESTR = "restr"
+    ASBO = "asbo"
+    CBO = "cbo"
+    SPO = "spo"
+    VOO = "voo"
+    DAPO = "dapo"
+
+
+class TermKind(StrEnum):
+    """What a condition or a term is about. Study, section 2.7."""
+
+    EXCLUDE_AREA = "exclude_area"
+    NO_CONTACT = "no_contact"
+    RESIDE = "reside"
+    CURFEW = "curfew"
+    NO_DEVICES = "no_devices"
+    TRAVEL = "travel"
+    NOTIFY = "notify"
+    PROGRAMME = "programme"
+    TAG = "tag"
+    OTHER = "other"
+
+
 class Purpose(StrEnum):
     """Why it is said, as a code for the log that the Data Protection Act 2018, s.62 asks for."""
 

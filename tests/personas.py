@@ -24,32 +24,18 @@ from schemas import (
     PersonScheme,
     Said,
 )
-from schemas.compartments import (
-    Address,
-    Assessment,
-    Conditions,
-    Contact,
-    Description,
-    Digital,
-    Employment,
-    Financial,
-    Household,
-    HouseholdMember,
-    Identity,
-    Intelligence,
-    LegalState,
-    LocationHint,
-    Offence,
-    PersonName,
-    RiskDetail,
-    RiskSummary,
-    Status,
-    Vehicle,
-    VehicleUsed,
+from schemas.kinds.case import CaseAssessed, CaseOpened, CaseTagged, ConsentRecorded, PersonLinked, TeamChanged
+from schemas.kinds.letter import LetterAcknowledged, LetterReturned
+from schemas.vocabulary import (
+    Category,
+    Consent,
+    Level,
+    Purpose,
+    Risk,
+    Tag,
+    Urgency,
 )
-from schemas.kinds.case import CaseAssessed, CaseOpened, CaseTagged, TeamChanged
-from schemas.kinds.letter import LetterAcknowledged
-from schemas.vocabulary import Category, Level, Purpose, Risk, Tag, Urgency
+from tests.sayings import CONTACT, everything_about
 
 # --- where ------------------------------------------------------------------------------------------------------------
 
@@ -117,6 +103,8 @@ class Persona:
     registration: str
     relative: str
     """Somebody else in the household, who has done nothing."""
+    telephone: str
+    """Of somebody whom they harmed."""
 
     @property
     def key(self) -> PersonKey:
@@ -127,7 +115,7 @@ class Persona:
     def texts(self) -> tuple[str, ...]:
         """What is distinctive of them."""
         names = (self.given, self.family, self.alias, self.relative)
-        numbers = (self.pnc, self.crn, self.born.isoformat(), self.registration)
+        numbers = (self.pnc, self.crn, self.born.isoformat(), self.registration, self.telephone)
         return (*names, *numbers, self.house, self.street, self.postcode)
 
 
@@ -144,6 +132,7 @@ PEOPLE = (
         "ZZ99 3VZ",
         "ZZ99 ONX",
         "Ada-Invented Onyx",
+        "01632 960201",
     ),
     Persona(
         "Quill-Invented",
@@ -157,6 +146,7 @@ PEOPLE = (
         "ZZ99 3WZ",
         "ZZ99 BST",
         "Bea-Invented Basalt",
+        "01632 960202",
     ),
     Persona(
         "Vesper-Invented",
@@ -170,10 +160,10 @@ PEOPLE = (
         "ZZ99 3CZ",
         "ZZ99 QTZ",
         "Cyd-Invented Quartz",
+        "01632 960203",
     ),
 )
 
-CONTACT = Contact(role="Synthetic-Duty officer", telephone="01632 960101", case_reference="SYNTHETIC-CASE-1")
 """Whom to ring about any of them. It is sealed like the rest, so it is no more the hub's to keep."""
 
 CANARIES: tuple[str, ...] = (
@@ -193,7 +183,7 @@ def person(number: int = 0) -> PersonKey:
 def compartments(*labels: Label, district: AreaCode = PRESTON, person: PersonKey = PEOPLE[0].key) -> dict[Label, Said]:
     """`contact` and these compartments, about one of `PEOPLE`, living in a district."""
     persona = next(persona for persona in PEOPLE if persona.key == person)
-    said = _everything(persona, district)
+    said = everything_about(persona, district)
     return {label: said[label] for label in dict.fromkeys((Label.CONTACT, *labels))}
 
 
@@ -205,68 +195,6 @@ def everything(district: AreaCode = PRESTON, person: PersonKey = PEOPLE[0].key) 
 def facts(**changed: Any) -> Facts:
     """The facts of a first notification about the first person, but for what is *changed*."""
     return Facts.of(**{"person": person(), "purpose": Purpose.PUBLIC_PROTECTION, "seq": 1, **changed})
-
-
-def _everything(persona: Persona, district: AreaCode) -> dict[Label, Said]:
-    name = PersonName(given=persona.given, family=persona.family)
-    whose = persona.family
-    return {
-        Label.CONTACT: CONTACT,
-        Label.IDENTITY: Identity(
-            names=(name,),
-            date_of_birth=persona.born,
-            aliases=(PersonName(given=persona.alias, family=whose),),
-            identifiers=(persona.key, PersonKey(scheme=PersonScheme.CRN, identifier=persona.crn)),
-        ),
-        Label.DESCRIPTION: Description(
-            appearance=f"{whose} is as tall as a lamp post.\nNo more is known.",
-            height_cm=199,
-            shoe_size=f"13, with {whose} inside",
-        ),
-        Label.VEHICLE: Vehicle(
-            vehicles=(VehicleUsed(registration=persona.registration, make_and_colour=f"a grey {whose} Mark II"),)
-        ),
-        Label.ADDRESS: Address(
-            lines=(persona.house, persona.street),
-            district=district,
-            postcode=persona.postcode,
-            lives_there_from=date(2026, 1, 12),
-        ),
-        Label.LOCATION_HINT: LocationHint(district=district),
-        Label.OFFENCE: Offence(summary=f"{whose} committed an invented offence.", against_child=True),
-        Label.RISK_SUMMARY: RiskSummary(
-            level=Risk.HIGH,
-            to_whom=(f"children whom {whose} does not know",),
-            mappa_category=Category.REGISTERED_SEXUAL,
-            mappa_level=Level.MULTI_AGENCY,
-        ),
-        Label.RISK_DETAIL: RiskDetail(
-            assessments=(
-                Assessment(
-                    tool=f"the {whose} scale",
-                    version=f"{whose} 2",
-                    assessed_on=date(2026, 1, 5),
-                    score=f"{whose} in the fourth band",
-                ),
-            ),
-            triggers=f"{whose} is worse when it rains.",
-            plan=f"Visit {whose} weekly.\nRing first.",
-        ),
-        Label.STATUS: Status(
-            event=f"{whose} has a new home address",
-            state=LegalState.LICENCE,
-            effective_on=date(2026, 1, 12),
-            next_due_on=date(2027, 1, 12),
-        ),
-        Label.CONDITIONS: Conditions(terms=(f"{whose} is not to enter the Invented Park",)),
-        Label.HOUSEHOLD: Household(
-            members=(HouseholdMember(name=persona.relative, relation=f"sister of {whose}", under_18=False),)
-        ),
-        Label.EMPLOYMENT: Employment(work=(f"{whose} sorts pebbles for Nobody Limited",)),
-        Label.DIGITAL: Digital(devices=(f"a telephone of {whose}, without a camera",)),
-        Label.FINANCIAL: Financial(items=(f"the account of {whose} at the Bank of Nowhere",)),
-        Label.INTELLIGENCE: Intelligence(reports=(f"{whose} was seen.\nNobody knows by whom.",)),
-    }
 
 
 # --- control kinds ----------------------------------------------------------------------------------------------------
@@ -283,6 +211,11 @@ CONTROLS: dict[str, Said] = {
     "case.team_changed": TeamChanged(add=(PRESTON_HOUSING.name,), remove=(PROBATION.name,)),
     "case.tagged": CaseTagged(add=(Tag.HOUSING_CASE,), remove=(Tag.SUPERVISED,)),
     "case.assessed": CaseAssessed(risk=Risk.VERY_HIGH, level=Level.SENIOR_MULTI_AGENCY),
+    "consent.recorded": ConsentRecorded(patient=Consent.GIVEN, caldicott_authority=True),
+    "person.linked": PersonLinked(other=PersonKey(scheme=PersonScheme.CRN, identifier="X-INVENTED-099")),
+    "letter.returned": LetterReturned(
+        letter=NotificationId("AAAAAAAAAAAAAAAAAAAAAA"), part=1, by="BBBBBBBBBBBBBBBBBBBBBB"
+    ),
     "letter.acknowledged": LetterAcknowledged(
         letter=NotificationId("AAAAAAAAAAAAAAAAAAAAAA"), part=1, by="BBBBBBBBBBBBBBBBBBBBBB"
     ),

@@ -10,7 +10,9 @@ from broker.app import Tellwise, running
 from broker.client import Desk, Draft, Sending, compose
 from broker.clock import SystemClock
 from schemas import AgencyId, AreaCode, DeskId, DeskType, Label, PersonKey, PersonScheme, Purpose, area_table
-from schemas.compartments import Address, Contact, Identity, LegalState, Offence, PersonName, Status
+from schemas.compartments import Address, Contact, Identity, Offence, PersonName
+from schemas.status import Status
+from schemas.vocabulary import AddressKind, LegalState
 
 _DESKS = 5
 _TOLD = (Label.IDENTITY, Label.ADDRESS, Label.STATUS, Label.OFFENCE)
@@ -72,7 +74,9 @@ def _draft(number: int, area: AreaCode, area_old: AreaCode) -> Draft:
         {
             Label.CONTACT: _CONTACT,
             Label.IDENTITY: Identity.of(names=(PersonName.of(given="Bench", family="Synthetic"),), date_of_birth=today),
-            Label.ADDRESS: Address.of(lines=("(invented)",), district=area, lives_there_from=today),
+            Label.ADDRESS: Address.of(
+                lines=("(invented)",), district=area, lives_there_from=today, kind=AddressKind.HOME
+            ),
             Label.STATUS: Status.of(event="moved", state=LegalState.LICENCE, effective_on=today),
             Label.OFFENCE: Offence.of(summary="invented", against_child=False),
         },

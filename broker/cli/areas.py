@@ -5,13 +5,13 @@ Reads the tables that come with Tellwise; needs no data folder and no network.
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 if TYPE_CHECKING:
-    from schemas.areas import District
+    from schemas import AreaCode, District, ServedBy
 
 areas = typer.Typer(help="The area tables: who serves which place.", no_args_is_help=True)
 
@@ -35,8 +35,7 @@ def where(
         # shell's history. A postcode that is somebody's home is better read from standard input.
         place = find(sys.stdin.readline() if postcode == "-" else postcode)
     except PostcodeRefused as refused:
-        counts = {one.district.code: {"postcodes": one.postcodes} for one in refused.candidates}
-        _refuse(refused.reason, [one.district for one in refused.candidates], counts, as_json=as_json)
+        _refuse(refused.reason, [(one.district, one.postcodes) for one in refused.candidates], as_json=as_json)
     if as_json:
         print(json.dumps({**_as_json(place.district), "listed": place.listed}, sort_keys=True))
         return
@@ -59,7 +58,7 @@ def serve(
     try:
         found = area_table().named(district)
     except UnknownArea as unknown:
-        _refuse(unknown.reason, unknown.candidates, {}, as_json=as_json)
+        _refuse(unknown.reason, [(one, None) for one in unknown.candidates], as_json=as_json)
     if as_json:
         print(json.dumps(_as_json(found), sort_keys=True))
         return
@@ -68,17 +67,18 @@ def serve(
     _say(found)
 
 
-def _refuse(
-    reason: str, candidates: Iterable["District"], more: dict[str, dict[str, int]], *, as_json: bool
-) -> NoReturn:
-    candidates = list(candidates)
+def _refuse(reason: str, candidates: Sequence[tuple["District", int | None]], *, as_json: bool) -> NoReturn:
+    """End with the candidates, each with how many postcodes of the sector lie in it if a sector was asked for."""
     if as_json:
-        named = [{"code": one.code, "name": one.name, **more.get(one.code, {})} for one in candidates]
+        named = [
+            {"code": district.code, "name": district.name} | ({} if count is None else {"postcodes": count})
+            for district, count in candidates
+        ]
         print(json.dumps({"refused": reason, "candidates": named}, sort_keys=True))
     print(f"tellwise: {reason}", file=sys.stderr)
-    for one in candidates:
-        count = "".join(f", {count} {what} of the sector" for what, count in more.get(one.code, {}).items())
-        print(f"          perhaps {one}{count}", file=sys.stderr)
+    for district, count in candidates:
+        of_sector = "" if count is None else f", {count} postcodes of the sector"
+        print(f"          perhaps {district}{of_sector}", file=sys.stderr)
     raise typer.Exit(2) from None
 
 
@@ -113,19 +113,19 @@ def _as_json(district: "District") -> dict[str, Any]:
     }
 
 
-def _bodies(district: "District", column: Any) -> list[Any]:
+def _bodies(district: "District", column: "ServedBy") -> list["AreaCode"]:
     """The codes of the bodies, each once; of the column `any`, all of them."""
     one = district.bodies.get(column)
     return list(dict.fromkeys(district.bodies.values())) if one is None else [one]
 
 
-def _code_and_name(code: Any) -> dict[str, str]:
+def _code_and_name(code: "AreaCode") -> dict[str, str]:
     from schemas import area_table
 
     return {"code": code, "name": area_table().name_of(code)}
 
 
-def _named(code: Any) -> str:
+def _named(code: "AreaCode") -> str:
     from schemas import area_table
 
     return f"{area_table().name_of(code)} ({code})"

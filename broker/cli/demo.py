@@ -10,8 +10,10 @@ from pathlib import Path
 
 from broker.app import Tellwise, hub_folder, running
 from broker.audit import ExplainedDesk, explain
+from broker.cli.demo_day import home_decided, home_proposed, home_requested, housing_joins
 from broker.cli.demo_people import (
     DESKS,
+    HOUSING,
     HUB,
     PEOPLE,
     POLICE,
@@ -31,7 +33,7 @@ from broker.errors import FolderUnusable, NotSent
 from broker.sealing.entropy import system_entropy
 from broker.state.vault import Vault
 from policies import NO_GROUND
-from schemas import AreaCode, DeskId, Label, NotificationId, NotStrict, PersonKey, UnknownArea, area_table
+from schemas import AreaCode, DeskId, Label, NotificationId, NotStrict, PersonKey, PersonScheme, UnknownArea, area_table
 from schemas.strict import json_decode, json_encode
 
 HELP = """
@@ -69,7 +71,7 @@ def play(data: Path | None, *, once: bool) -> None:
 async def _play(folder: Path, *, once: bool) -> None:
     async with running(folder, HUB, demo=True, clock=SystemClock()) as tellwise:
         stage = await Stage.set_up(tellwise)
-        await stage.move(PEOPLE[0], "Blackburn with Darwen")
+        await stage.day(PEOPLE[0], "Blackburn with Darwen")
         await tellwise.settled()
         say()
         say(bold("The ledger, recomputed from its entries and compared with what the desks kept:"))
@@ -111,14 +113,35 @@ class Stage:
             await tellwise.settled()
         return stage
 
+    async def day(self, person: DemoPerson, district: str) -> None:
+        """Somebody is found a home and moves there; tell who heard what, step by step."""
+        area, today = area_table().named(district).code, self._today()
+        police, probation, housing = (_demo_desk(name) for name in (POLICE, PROBATION, HOUSING))
+        _headline(f"Lancashire Probation ask {housing.title}: find a home for {person.title}.")
+        heard = await self._tell(PROBATION, home_requested(person, today, probation.contact), brief=True)
+        for draft in housing_joins(person, police.contact):
+            await self._desks[POLICE].publish(draft)
+        await self._tellwise.settled()
+        letter = heard.get(HOUSING)
+        if letter is not None:
+            ref = PersonKey.of(scheme=PersonScheme.REF, identifier=letter.cover.person)
+            _headline(f"{housing.title}, propose a property.")
+            proposed = home_proposed("accommodation.proposed", ref, person, area, today, housing.contact)
+            await self._tell(HOUSING, proposed, brief=True)
+            _headline("Lancashire Police say yes to it, with reasons that are theirs alone.")
+            await self._tell(POLICE, home_decided(person, area, today, police.contact), brief=True)
+            _headline(f"{housing.title}, allocate it.")
+            allocated = home_proposed("accommodation.allocated", ref, person, area, today, housing.contact)
+            await self._tell(HOUSING, allocated, brief=True)
+        await self.move(person, district)
+
     async def move(self, person: DemoPerson, district: str) -> None:
         """Police say that somebody moved; tell who heard what."""
         new, old = area_table().named(district).code, self._homes[person.key]
         if new == old:
             raise NotSent(f"{person.title} lives there already")
         draft = moved(person, old, new, self._today(), _demo_desk(POLICE).contact)
-        say()
-        say(bold(f"Lancashire Police say: {person.title} has moved from {_name(old)} to {_name(new)}."))
+        _headline(f"Lancashire Police say: {person.title} has moved from {_name(old)} to {_name(new)}.")
         await self._tell(POLICE, draft)
         self._homes[person.key] = new
 
@@ -126,8 +149,7 @@ class Stage:
         """Probation say that somebody lives somewhere; tell who heard what."""
         place = area_table().named(district).code
         draft = resides(person, place, self._today(), _demo_desk(PROBATION).contact)
-        say()
-        say(bold(f"Lancashire Probation say: {person.title} lives in {_name(place)}."))
+        _headline(f"Lancashire Probation say: {person.title} lives in {_name(place)}.")
         await self._tell(PROBATION, draft)
 
     async def take_more(self) -> None:
@@ -180,11 +202,11 @@ class Stage:
                 except NotSent as error:
                     say(f"Line {number} not sent: {error}", 2)
                     continue
-                say()
-                say(bold(f"{_demo_desk(desk).title} says: {draft.kind.name} (line {number})"))
+                _headline(f"{_demo_desk(desk).title} says: {draft.kind.name} (line {number})")
                 await self._tell(desk, draft)
 
-    async def _tell(self, publisher: DeskId, draft: Draft) -> None:
+    async def _tell(self, publisher: DeskId, draft: Draft, *, brief: bool = False) -> dict[DeskId, OpenedLetter]:
+        """Publish, let every desk hear, and say who was told what; unless brief, also who was not, and why."""
         notification = await self._desks[publisher].publish(draft)
         await self._tellwise.settled()
         heard: dict[DeskId, OpenedLetter] = {}
@@ -194,8 +216,12 @@ class Stage:
                     heard[name] = letter
         for name, letter in heard.items():
             await self._desks[name].acknowledge(letter.head.id, _demo_desk(name).duty_worker)
-            _say_letter(_demo_desk(name), letter)
-        self._say_why_not(publisher, draft.person, notification, set(heard))
+            _say_letter(_demo_desk(name), letter, brief=brief)
+        if brief:
+            say(f"{len(DESKS) - len(heard) - 1} other desks: nothing, not even that there was something", 2)
+        else:
+            self._say_why_not(publisher, draft.person, notification, set(heard))
+        return heard
 
     def _say_why_not(
         self, publisher: DeskId, person: PersonKey, notification: NotificationId, told: set[DeskId]
@@ -225,11 +251,18 @@ class _Told(Exception):
     """The person was told what is wrong; the demo goes on."""
 
 
-def _say_letter(desk: DemoDesk, letter: OpenedLetter) -> None:
+def _headline(text: str) -> None:
+    say()
+    say(bold(text))
+
+
+def _say_letter(desk: DemoDesk, letter: OpenedLetter, *, brief: bool) -> None:
     told = ", ".join(label.value for label in sorted(letter.compartments) if label is not Label.CONTACT)
     say(f"{desk.title}: told {told}", 2)
     for reason in letter.cover.reasons:
         say(f"because: {reason}", 6)
+    if brief:
+        return
     if letter.cover.acknowledge_by is not None:
         say(f"to acknowledge by {letter.cover.acknowledge_by:%A %d %B, %H:%M} UTC; the {desk.duty_worker} just did", 6)
     checkpoint = letter.proven.checkpoint

@@ -23,25 +23,26 @@ from schemas import (
 )
 from schemas.compartments import (
     Address,
-    Conditions,
     Contact,
     Description,
     Household,
     HouseholdMember,
     Identity,
-    LegalState,
     Offence,
     PersonName,
     RiskSummary,
-    Status,
 )
+from schemas.conditions import Conditions, Term
 from schemas.kinds.case import CaseOpened
 from schemas.said import Said
+from schemas.status import Status
+from schemas.vocabulary import AddressKind, LegalState, TermKind
 
 HUB = AgencyId("hub.demo.example")
 LANCASHIRE = AreaCode("E23000003")
 POLICE = DeskId("lancashire-police")
 PROBATION = DeskId("lancashire-probation")
+HOUSING = DeskId("blackburn-housing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,15 @@ DESKS = (
              "housing officer", "01632 960005"),
     DemoDesk(DeskId("preston-housing"), "Preston City Council, housing needs", AgencyId("preston-city-council"),
              DeskType.HOUSING_AUTHORITY, (AreaCode("E07000123"),), True, "housing officer", "01632 960006"),
+    DemoDesk(DeskId("blackpool-children"), "Blackpool, children's social care", AgencyId("blackpool-council"),
+             DeskType.CHILDREN_SOCIAL_CARE, (AreaCode("E06000009"),), True, "duty social worker", "01632 960007"),
+    DemoDesk(DeskId("lancashire-education"), "Lancashire County Council, education",
+             AgencyId("lancashire-county-council"), DeskType.EDUCATION_AUTHORITY, (AreaCode("E10000017"),), True,
+             "schools adviser", "01632 960008"),
+    DemoDesk(DeskId("lancashire-employment"), "Employment service, Lancashire", AgencyId("employment-service"),
+             DeskType.DWP, (LANCASHIRE,), True, "work coach", "01632 960009"),
+    DemoDesk(DeskId("victim-liaison"), "Victim liaison unit, Lancashire", AgencyId("probation-service"),
+             DeskType.VICTIM_LIAISON, (LANCASHIRE,), False, "victim liaison officer", "01632 960010"),
 )  # fmt: skip
 
 
@@ -135,9 +145,12 @@ def case_opened(person: DemoPerson, contact: Contact) -> Draft:
 
 def moved(person: DemoPerson, old: AreaCode, new: AreaCode, today: date, contact: Contact) -> Draft:
     """Police say that somebody has a new address."""
-    compartments = _known(person, contact) | {
+    compartments = known(person, contact) | {
         Label.ADDRESS: Address.of(
-            lines=("7 Nonesuch Row", "(an invented street)"), district=new, lives_there_from=today
+            lines=("7 Nonesuch Row", "(an invented street)"),
+            district=new,
+            lives_there_from=today,
+            kind=AddressKind.HOME,
         ),
         Label.STATUS: Status.of(event="has left the area", state=LegalState.LICENCE, effective_on=today),
     }
@@ -146,13 +159,14 @@ def moved(person: DemoPerson, old: AreaCode, new: AreaCode, today: date, contact
 
 def resides(person: DemoPerson, district: AreaCode, today: date, contact: Contact) -> Draft:
     """Probation say that somebody lives in an area."""
-    compartments = _known(person, contact) | {
+    compartments = known(person, contact) | {
         Label.STATUS: Status.of(event="lives in the area", state=LegalState.LICENCE, effective_on=today)
     }
     return compose("offender.resides_in_area", person.key, Purpose.SAFEGUARDING, compartments, area=district)
 
 
-def _known(person: DemoPerson, contact: Contact) -> dict[Label, Said]:
+def known(person: DemoPerson, contact: Contact) -> dict[Label, Said]:
+    """What police and probation know of somebody."""
     return {
         Label.CONTACT: contact,
         Label.IDENTITY: Identity.of(names=(person.name,), date_of_birth=person.born, identifiers=(person.key,)),
@@ -167,7 +181,12 @@ def _known(person: DemoPerson, contact: Contact) -> dict[Label, Said]:
             mappa_category=Category.REGISTERED_SEXUAL,
             mappa_level=Level.ORDINARY,
         ),
-        Label.CONDITIONS: Conditions.of(terms=("Not to enter a named exclusion area", "Lives where approved")),
+        Label.CONDITIONS: Conditions.of(
+            terms=(
+                Term.of(kind=TermKind.EXCLUDE_AREA, text="Not to enter a named exclusion area"),
+                Term.of(kind=TermKind.RESIDE, text="Lives where approved"),
+            )
+        ),
         Label.HOUSEHOLD: Household.of(
             members=(HouseholdMember.of(name="Lumen Synthetic-Onyx", relation="partner", under_18=False),)
         ),

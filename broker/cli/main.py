@@ -49,6 +49,21 @@ def bench(
     say_figures(_carefully(lambda: measure(seconds)), as_json=as_json)
 
 
+@app.command()
+def rehearse(
+    files: Annotated[list[Path], typer.Argument(help="Stories in YAML; see broker/rehearsal/README.md.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")] = False,
+) -> None:
+    """Play written stories through the real broker, and report every difference from what they expect.
+
+    Exit code 0: no difference. 1: differences. 2: a file cannot be read, and it is said which key of which event.
+    """
+    from broker.cli.rehearsing import play_all
+
+    if _carefully(lambda: play_all(files, as_json=as_json)):
+        raise typer.Exit(1)
+
+
 @ledger.command()
 def verify(data: Annotated[Path, typer.Option(help="The data folder.")]) -> None:
     """Recompute everything, and compare it with every checkpoint that desks in the folder kept.

@@ -14,6 +14,7 @@ from schemas import (
     DeskId,
     Kind,
     Label,
+    NotificationId,
     PersonKey,
     Purpose,
     Said,
@@ -42,7 +43,10 @@ class Draft:
     area: AreaCode | None = None
     area_old: AreaCode | None = None
     addressed: tuple[DeskId, ...] = ()
+    attendees: tuple[DeskId, ...] = ()
+    corrects: NotificationId | None = None
     flags: tuple[Tag, ...] = ()
+    risk_rises: bool = False
 
     def facts(self, seq: int) -> Facts:
         """The facts, with the count that the outbox gives.
@@ -57,7 +61,10 @@ class Draft:
             area=self.area,
             area_old=self.area_old,
             addressed=self.addressed,
+            attendees=self.attendees,
+            corrects=self.corrects,
             flags=self.flags,
+            risk_rises=self.risk_rises,
         )
 
 
@@ -71,7 +78,7 @@ def compose(
         person: Whom it is about, by one identifier.
         purpose: Why it is said.
         compartments: What is said, by label.
-        facts: `area`, `area_old`, `addressed`, `flags`, as the kind asks for them.
+        facts: `area`, `area_old`, `addressed`, `attendees`, `corrects`, `flags`, `risk_rises`, as the kind asks.
 
     Raises:
         NotSent: something is missing, unknown or contradictory; the text names it and holds no value.
@@ -83,6 +90,7 @@ def compose(
         for label, said in compartments.items():
             if not isinstance(said, draft.kind.models[label]):
                 raise NotSent(f"compartment `{label}` holds another compartment's fields")
+        draft.kind.check_fields(compartments)
         check_agreement(checked, compartments)
         for code in (checked.area, checked.area_old):
             if code is not None:

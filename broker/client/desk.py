@@ -27,9 +27,9 @@ from broker.sealing.entropy import Entropy
 from broker.sealing.letters import Item, ItemKind
 from broker.sealing.rejection import Reason, Rejected
 from broker.telemetry import Event
-from schemas import DeskId, Label, Mailbox, NotificationId, PersonKey, PersonScheme, Purpose
+from schemas import DeskId, Label, Mailbox, NotificationId, PersonKey, PersonScheme, Purpose, Said
 from schemas.compartments import Contact
-from schemas.kinds.letter import ACKNOWLEDGED, LetterAcknowledged
+from schemas.kinds.letter import ACKNOWLEDGED, RETURNED, LetterAcknowledged, LetterReturned
 
 _ITEMS_MAX = 100
 
@@ -216,16 +216,27 @@ class Desk:
             part: Which part of it.
 
         Raises:
-            NotSent: there is no such letter here, or it was acknowledged before.
+            NotSent: there is no such letter here, or it was answered before.
         """
-        letter = self.store.letter(notification, part)
-        if letter is None or letter.acknowledged is not None:
-            raise NotSent(f"no letter `{notification}` part {part} to acknowledge")
         said = LetterAcknowledged.of(letter=notification, part=part, by=self.keys.blind(user))
+        return await self._answer(ACKNOWLEDGED.name, said)
+
+    async def give_back(self, notification: NotificationId, user: str, part: int = 1) -> NotificationId:
+        """A person has read a letter and says that it is not for this desk: say so to the hub.
+
+        Args and errors as `acknowledge`.
+        """
+        said = LetterReturned.of(letter=notification, part=part, by=self.keys.blind(user))
+        return await self._answer(RETURNED.name, said)
+
+    async def _answer(self, kind: str, said: LetterAcknowledged | LetterReturned) -> NotificationId:
+        letter = self.store.letter(said.letter, said.part)
+        if letter is None or letter.acknowledged is not None:
+            raise NotSent(f"no letter `{said.letter}` part {said.part} to answer")
         person = PersonKey.of(scheme=PersonScheme.REF, identifier=str(letter.cover["person"]))
-        compartments: Mapping[Label, Contact | LetterAcknowledged] = {Label.CONTACT: self._contact, Label.CONTROL: said}
-        draft = compose(ACKNOWLEDGED.name, person, Purpose.PUBLIC_PROTECTION, compartments)
+        compartments: Mapping[Label, Said] = {Label.CONTACT: self._contact, Label.CONTROL: said}
+        draft = compose(kind, person, Purpose.PUBLIC_PROTECTION, compartments)
         sent = await self.publish(draft)
         with self.store.transaction():
-            self.store.acknowledged(notification, part, sent)
+            self.store.acknowledged(said.letter, said.part, sent)
         return sent

@@ -21,6 +21,7 @@ from broker.ledger.entries import (
     EpochBegun,
     Refusal,
     Repeat,
+    Return,
     read_entry,
 )
 from broker.ledger.merkle import ProofRejected
@@ -192,14 +193,15 @@ def open_receipt(item: Item, proven: Proven, desk: DeskId, directory: Directory)
     if receipt.to != desk or receipt.hub != directory.hub.entry.hub:
         raise Rejected(Reason.ENTRY)
     match proven.entry:
-        case Collection(actor=actor, id=id) | Alteration(actor=actor, id=id) | Acknowledgement(actor=actor, id=id):
+        case Collection() | Alteration() | Acknowledgement() | Return() as taken:
+            actor, about = taken.actor, taken.id
             fits = receipt.outcome is Outcome.ACCEPTED
-        case Refusal(actor=actor, id=id):
+        case Refusal(actor=actor, id=about):
             fits = receipt.outcome is Outcome.REFUSED
-        case Repeat(actor=actor, id=id):
+        case Repeat(actor=actor, id=about):
             fits = True
         case _:
             raise Rejected(Reason.ENTRY)
-    if not fits or (actor, id) != (desk, receipt.id):
+    if not fits or (actor, about) != (desk, receipt.id):
         raise Rejected(Reason.ENTRY)
     return receipt

@@ -140,8 +140,15 @@ class DeskStore:
         )
 
     def answered(self, notification: NotificationId, outcome: Outcome) -> None:
-        """The receipt for a notification of ours has come."""
-        self.set_state(notification, Sending.ACCEPTED if outcome is Outcome.ACCEPTED else Sending.REFUSED)
+        """A receipt for a notification of ours has come.
+
+        What was accepted stays so. What was refused may have been a copy that somebody spoilt on the way, and ours may
+        be accepted after it.
+        """
+        if outcome is Outcome.ACCEPTED:
+            self._db.execute("UPDATE outbox SET state = ? WHERE id = ?", (Sending.ACCEPTED, notification))
+        else:
+            self.set_state(notification, Sending.REFUSED)
 
     # --- what we are told ---
 

@@ -94,7 +94,7 @@ class Directory:
     names: frozenset[str] = frozenset()
     """Mailboxes and key ids in use; none is ever given twice."""
     unpatched: tuple[DeskId, ...] = ()
-    """Desks that serve no area."""
+    """Desks that serve no area, and so all of them."""
 
     @property
     def hub(self) -> Hub:
@@ -163,7 +163,7 @@ class Directory:
             desks={**self.desks, desk.id: desk},
             by_area=by_area,
             names=self.names | names,
-            unpatched=self.unpatched if event.patch else (*self.unpatched, desk.id),
+            unpatched=self.unpatched if event.patch or event.addressed_only else (*self.unpatched, desk.id),
         )
 
     def _check_founded(self) -> None:

@@ -67,12 +67,14 @@ class DeskRegistered(Said):
     agency: AgencyIdField
     desk_type: DeskType
     patch: Annotated[tuple[AreaCodeField, ...], Field(max_length=400)]
-    """The areas that it serves; empty for a desk that serves no area."""
+    """The areas that it serves; empty for a desk that serves no area, and so all of them, such as a prison."""
     signed: bool
     """Whether its agency signed the sharing protocol for this desk."""
     mailbox: MailboxField
     signing: SigningKey
     sealing: SealingKey
+    addressed_only: bool = False
+    """It serves no area and is found only where somebody names it or it is on a team, such as a national contact."""
 
 
 class PolicyActivated(Said):

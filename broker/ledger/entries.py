@@ -72,6 +72,14 @@ class Acknowledgement(_Taken):
     part: int = Field(ge=1)
 
 
+class Return(_Taken):
+    """A person of the desk says that a letter is not for them."""
+
+    op: Literal["return"] = "return"
+    letter: NotificationIdField
+    part: int = Field(ge=1)
+
+
 class Repeat(_Line):
     """What was known already came again, and was dropped."""
 
@@ -111,7 +119,7 @@ class Disclosure(_Line):
 
     op: Literal["disclosure"] = "disclosure"
     to: DeskIdField
-    n: int = Field(ge=1)
+    n: int = Field(ge=1, lt=2**53)
     id: NotificationIdField
     part: int = Field(ge=1)
     iss: DeskIdField
@@ -140,7 +148,9 @@ class EpochBegun(_Line):
     """SHA-256 of the package's signed payload as it is sent."""
 
 
-Entry = Filler | Collection | Alteration | Acknowledgement | Repeat | Refusal | Decision | Disclosure | EpochBegun
+Entry = (
+    Filler | Collection | Alteration | Acknowledgement | Return | Repeat | Refusal | Decision | Disclosure | EpochBegun
+)
 
 _ANY_ENTRY: TypeAdapter[Entry] = TypeAdapter(Annotated[Entry, Field(discriminator="op")])
 

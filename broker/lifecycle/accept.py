@@ -29,6 +29,7 @@ from broker.sealing.signatures import Typ, claimed_kid
 from broker.state.cases import Case, case_of
 from broker.state.doors import Seen, last_seq, put_seen, put_seq, seen
 from broker.state.persons import resolve
+from broker.state.told import told_of
 from broker.state.vault import Person
 from broker.telemetry import Event
 from schemas import (
@@ -147,12 +148,16 @@ def admit(examined: Examined, turn: Turn) -> Accepted:
         Rejected: refused; the publisher is told so, and not why.
     """
     kind, publisher = examined.kind, examined.signed.publisher
-    if publisher.desk_type not in kind.publishers:
+    if not kind.may_be_published_by(publisher.desk_type, signed=publisher.entry.signed):
         raise Rejected(Reason.PUBLISHER)
     person = resolve(turn.rows, examined.facts.person, publisher.id, turn.premises.entropy)
     case = case_of(turn.rows, person)
     if kind.by_team and (case is None or publisher.id not in case.team):
         raise Rejected(Reason.PUBLISHER)
+    if examined.facts.corrects is not None:
+        corrected = told_of(turn.rows, person, examined.facts.corrects)
+        if corrected is not None and corrected.publisher != publisher.id:
+            raise Rejected(Reason.PUBLISHER)
     return Accepted(
         examined.signed, kind, examined.facts, examined.content_keys, examined.control, person=person, case=case
     )
@@ -195,6 +200,7 @@ def _inspect(
         facts = Facts.from_bytes(plain.pop(Label.FACTS))
         kind.check(facts, frozenset(notification.compartments) - {Label.FACTS})
         opened = {label: kind.models[label].from_bytes(data) for label, data in plain.items()}
+        kind.check_fields(opened)
         check_agreement(facts, opened)
     except SchemaRefused as error:
         raise Rejected(Reason.SCHEMA) from error

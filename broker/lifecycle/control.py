@@ -20,10 +20,11 @@ from broker.sealing.rejection import Reason, Rejected
 from broker.sealing.signatures import Typ, VerifyKey
 from broker.state.cases import Case, put_case
 from broker.state.delivery import Epoch, put_epoch
-from broker.state.told import Told, put_told, told_of
+from broker.state.persons import link
+from broker.state.told import put_told, told_of
 from schemas import DeskId, area_table
-from schemas.kinds.case import CaseAssessed, CaseOpened, CaseTagged, TeamChanged
-from schemas.kinds.letter import LetterAcknowledged
+from schemas.kinds.case import CaseAssessed, CaseOpened, CaseTagged, ConsentRecorded, PersonLinked, TeamChanged
+from schemas.kinds.letter import LetterAcknowledged, LetterReturned
 from schemas.strict import b64u_encode
 
 DIRECTORY = "directory"
@@ -71,8 +72,13 @@ def apply_control(accepted: Accepted, turn: Turn) -> None:
         case CaseAssessed() as assessed:
             update = {"risk": assessed.risk, "level": assessed.level}
             _put(accepted, _case(accepted).model_copy(update=update), turn)
-        case LetterAcknowledged() as acknowledged:
-            _acknowledge(accepted, acknowledged, turn)
+        case ConsentRecorded(patient=patient, caldicott_authority=authority):
+            update_consent = {"consent_patient": patient, "caldicott_authority": authority}
+            _put(accepted, _case(accepted).model_copy(update=update_consent), turn)
+        case PersonLinked(other=other):
+            link(turn.rows, accepted.person, other)
+        case LetterAcknowledged() | LetterReturned() as answered:
+            _answer(accepted, answered, turn)
         case _:
             raise Rejected(Reason.KIND)
 
@@ -94,15 +100,20 @@ def _open_case(accepted: Accepted, opened: CaseOpened, turn: Turn) -> None:
     _put(accepted, case, turn)
 
 
-def _acknowledge(accepted: Accepted, acknowledged: LetterAcknowledged, turn: Turn) -> None:
+def _answer(accepted: Accepted, answered: LetterAcknowledged | LetterReturned, turn: Turn) -> None:
+    """What a person of a desk says of a letter: read, or not for us. Each once a part."""
     desk = accepted.signed.publisher.id
-    told = told_of(turn.rows, accepted.person, acknowledged.letter)
+    told = told_of(turn.rows, accepted.person, answered.letter)
     held = None if told is None else told.to(desk)
-    if told is None or held is None or acknowledged.part > held.parts or acknowledged.part in held.acknowledged:
+    if told is None or held is None or answered.part > held.parts:
         raise Rejected(Reason.STATE)
-    noted = held.model_copy(update={"acknowledged": (*held.acknowledged, acknowledged.part)})
+    name = "acknowledged" if isinstance(answered, LetterAcknowledged) else "returned"
+    parts = getattr(held, name)
+    if answered.part in parts:
+        raise Rejected(Reason.STATE)
+    noted = held.model_copy(update={name: (*parts, answered.part)})
     desks = tuple(noted if other.desk == desk else other for other in told.desks)
-    put_told(turn.rows, accepted.person, acknowledged.letter, Told.of(desks=desks))
+    put_told(turn.rows, accepted.person, answered.letter, told.model_copy(update={"desks": desks}))
 
 
 def _case(accepted: Accepted) -> Case:

@@ -4,7 +4,7 @@ The answer is per desk and compartment: open or withheld, with the policies behi
 asked and answered, so that the same decision can be made again, and explained, from that record alone.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from broker.errors import PolicyNotInForce
@@ -12,10 +12,10 @@ from broker.ledger.details import seal_detail
 from broker.lifecycle.accept import Accepted
 from broker.lifecycle.reach import candidates
 from broker.lifecycle.turn import Turn
-from broker.state.told import told_of
+from broker.state.told import Told, told_of
 from broker.telemetry import Event
 from policies import Candidate, Decided, Open, Statement, Terms, Withheld
-from schemas import DeskId, Label, area_table
+from schemas import Consent, DeskId, Label, area_table
 from schemas.strict import json_encode
 
 
@@ -57,7 +57,11 @@ def decide(accepted: Accepted, turn: Turn) -> Decision:
     decided = engine.decide(statement, asked)
     for desk in decided.refused:
         turn.alarm(Event.DECISION_REFUSED, desk=desk, id=accepted.signed.notification.head.fields.id)
-    grants = [grant for candidate in asked if (grant := _grant(candidate, decided, turn)) is not None]
+    grants = [
+        _as_told_before(grant, original, statement.carried) if facts.corrects is not None else grant
+        for candidate in asked
+        if (grant := _grant(candidate, decided, turn)) is not None
+    ]
     record = _record(accepted, statement, asked, decided, turn)
     return Decision(decided.bundle_digest, grants, seal_detail(record, accepted.person.key, turn.premises.entropy))
 
@@ -73,6 +77,8 @@ def _statement(accepted: Accepted) -> Statement:
         level=None if case is None else case.level,
         other_authority=area_table().other_authority(facts.area, facts.area_old),
         risk_rises=facts.risk_rises,
+        consent_patient=Consent.NOT_SOUGHT if case is None else case.consent_patient,
+        caldicott_authority=case is not None and case.caldicott_authority,
     )
 
 
@@ -84,6 +90,16 @@ def _grant(candidate: Candidate, decided: Decided, turn: Turn) -> Grant | None:
     grounds = {policy for outcome in opened.values() for policy in outcome.policy_ids}
     terms = turn.premises.policies.bundle.terms(grounds)
     return Grant(candidate.desk, (Label.CONTACT, *opened), terms)
+
+
+def _as_told_before(grant: Grant, original: Told | None, carried: frozenset[Label]) -> Grant:
+    """A correction follows the record: a desk gets of it what it had of the notification corrected, and the correction.
+
+    Whether it gets it at all is the policies' affair, as always. What it had was within its limits then.
+    """
+    had = None if original is None else original.to(grant.desk)
+    labels = {Label.CONTACT, Label.CORRECTION} | (set() if had is None else set(had.labels))
+    return replace(grant, labels=tuple(sorted(labels & (carried | {Label.CONTACT}))))
 
 
 def _record(accepted: Accepted, statement: Statement, asked: list[Candidate], decided: Decided, turn: Turn) -> bytes:

@@ -79,10 +79,14 @@ def _reach(
 
 
 def _all(desk: Desk, area: District | None, case: Case | None, near: bool) -> bool:
-    """Whether the desk is one of "every desk of that type": near the area, or without a patch; else in the case's
-    area."""
+    """Whether the desk is one of "every desk of that type": near, without a patch, or in the case's MAPPA area.
+
+    A case without a MAPPA area reaches nobody in this way.
+    """
+    everywhere = not desk.patch and not desk.entry.addressed_only
     if area is not None:
-        return near or not desk.patch
+        return near or everywhere
     if case is None:
         return False
-    return any(not area_table().codes_in_force(force).isdisjoint(desk.patch) for force in case.forces)
+    in_case_area = any(not area_table().codes_in_force(force).isdisjoint(desk.patch) for force in case.forces)
+    return near or everywhere or in_case_area

@@ -25,7 +25,7 @@ from broker.state.persons import introduce
 from broker.state.told import Told, ToldDesk, put_told
 from broker.telemetry import Event
 from schemas import Label, Said, Urgency
-from schemas.kinds.letter import LetterAcknowledged
+from schemas.kinds.letter import LetterAcknowledged, LetterReturned
 from schemas.strict import b64u_encode, json_encode
 
 _FIRST_PART = 1
@@ -53,6 +53,8 @@ def record_accepted(accepted: Accepted, turn: Turn) -> None:
             entry = entries.Collection.of(**taken)
         case LetterAcknowledged(letter=letter, part=part):
             entry = entries.Acknowledgement.of(**taken, letter=letter, part=part)
+        case LetterReturned(letter=letter, part=part):
+            entry = entries.Return.of(**taken, letter=letter, part=part)
         case _:
             entry = entries.Alteration.of(**taken)
     turn.enter(entry, item=_receipt(accepted.signed, Outcome.ACCEPTED, turn))
@@ -108,7 +110,7 @@ def record_decision(accepted: Accepted, decision: Decision, turn: Turn) -> None:
         _record_letter(accepted, grant, desk, epoch, decided, turn)
         told.append(ToldDesk.of(desk=desk.id, labels=grant.labels))
     if told:
-        put_told(turn.rows, accepted.person, fields.id, Told.of(desks=tuple(told)))
+        put_told(turn.rows, accepted.person, fields.id, Told.of(publisher=fields.iss, desks=tuple(told)))
 
 
 def _record_letter(accepted: Accepted, grant: Grant, desk: Desk, epoch: Epoch, decided: str, turn: Turn) -> None:
@@ -160,6 +162,7 @@ def _cover(accepted: Accepted, grant: Grant, desk: Desk, n: int, turn: Turn) -> 
         acknowledge_by=urgency.acknowledge_by(turn.now),
         obligations=tuple(duties),
         reasons=tuple(grant.terms.reasons),
+        corrects=accepted.facts.corrects,
     )
 
 

@@ -18,6 +18,7 @@ from broker.sealing.entropy import Entropy
 from broker.sealing.keyring import HubKeys
 from broker.sealing.letters import ItemKind
 from broker.state.delivery import Pending, put_pending
+from broker.state.frontiers import put_frontier
 from broker.state.rows import Rows
 from broker.telemetry import Event
 from policies import Engine
@@ -173,6 +174,8 @@ class Turn:
             for item in waiting:
                 put_pending(self.rows, item)
             put_clock(self.rows, self.now)
+        for grown in batches:
+            put_frontier(self.rows, grown.log, grown.after)
         return Plan(
             sends=self.sends,
             rows=list(self.rows.sealed_changes()),

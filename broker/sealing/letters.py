@@ -46,7 +46,7 @@ class Cover(Said):
     desk: DeskIdField
     part: int = Field(ge=1, le=1_000)
     lane: Annotated[str, Field(max_length=200)]
-    n: int = Field(ge=1)
+    n: int = Field(ge=1, lt=2**53)
     """Counts this desk's letters of this lane without gaps, so that a loss shows."""
     person: PersonRefField
     urgency: Urgency

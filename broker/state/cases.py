@@ -5,7 +5,7 @@ from pydantic import Field
 from broker.ports import Table
 from broker.state.rows import Rows
 from broker.state.vault import Person
-from schemas import Category, Level, Risk, Tag
+from schemas import Category, Consent, Level, Risk, Tag
 from schemas.identifiers import AreaCodeField, DeskIdField
 from schemas.said import Said
 
@@ -20,6 +20,8 @@ class Case(Said):
     category: Category
     forces: tuple[AreaCodeField, ...] = Field(min_length=1)
     """Police force areas of the MAPPA area that is responsible."""
+    consent_patient: Consent = Consent.NOT_SOUGHT
+    caldicott_authority: bool = False
 
 
 def case_of(rows: Rows, person: Person) -> Case | None:

@@ -21,7 +21,7 @@ def resolve(rows: Rows, key: PersonKey, desk: DeskId, entropy: Entropy) -> Perso
             raise Rejected(Reason.PERSON)
         person = PersonId(named.decode("ascii"))
     else:
-        person = rows.vault.person_id(key)
+        person = _linked(rows, rows.vault.person_id(key))
     row_key = rows.vault.key_row_key(person)
     person_key = rows.get(Table.PERSONS, row_key)
     if person_key is None:
@@ -34,9 +34,28 @@ def resolve(rows: Rows, key: PersonKey, desk: DeskId, entropy: Entropy) -> Perso
 
 def known_person(rows: Rows, key: PersonKey) -> Person | None:
     """The person of this identifier, if the hub knows them; makes nobody known. A pseudonym is nobody here."""
-    person = rows.vault.person_id(key)
+    person = _linked(rows, rows.vault.person_id(key))
     person_key = rows.get(Table.PERSONS, rows.vault.key_row_key(person))
     return None if person_key is None else Person(person, person_key)
+
+
+def link(rows: Rows, person: Person, other: PersonKey) -> None:
+    """Another identifier of the same person, from now on.
+
+    LIMIT: an identifier under which the hub already knows somebody is refused: two persons of whom something is known
+    are joined by hand until their rows can be merged.
+
+    Raises:
+        Rejected: a pseudonym, or an identifier under which the hub knows somebody.
+    """
+    if other.scheme is PersonScheme.REF or known_person(rows, other) is not None:
+        raise Rejected(Reason.STATE)
+    rows.put(Table.LINKS, rows.vault.link_row_key(rows.vault.person_id(other)), person.id.encode("ascii"))
+
+
+def _linked(rows: Rows, person: PersonId) -> PersonId:
+    linked = rows.get(Table.LINKS, rows.vault.link_row_key(person))
+    return person if linked is None else PersonId(linked.decode("ascii"))
 
 
 def introduce(rows: Rows, person: Person, desk: DeskId) -> PersonRef:

@@ -20,11 +20,15 @@ class ToldDesk(Said):
     """How many parts have left for it."""
     acknowledged: tuple[int, ...] = ()
     """Parts that a person of the desk has acknowledged."""
+    returned: tuple[int, ...] = ()
+    """Parts of which a person of the desk has said that they are not for them."""
 
 
 class Told(Said):
     """All desks that hold something of one notification."""
 
+    publisher: DeskIdField
+    """Who said it, and so the only one who may correct it."""
     desks: tuple[ToldDesk, ...]
 
     def to(self, desk: DeskId) -> ToldDesk | None:

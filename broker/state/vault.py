@@ -85,6 +85,10 @@ class Vault:
         """The key of the row that says whom a desk means by a pseudonym."""
         return _row_key(self._keys.persons, Table.REFS, (desk, ref))
 
+    def link_row_key(self, person: PersonId) -> RowKey:
+        """The key of the row that says that two identifiers are of one person."""
+        return _row_key(self._keys.persons, Table.LINKS, (person,))
+
     def _mac(self, use: str, *parts: str) -> bytes:
         return hmac.digest(self._keys.persons, _joined((use, *parts)), sha256)
 

@@ -10,6 +10,7 @@ care). The patch of a council that went into a larger one, or was split, is at a
 """
 
 import csv
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -17,10 +18,11 @@ from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 
-from schemas.areas.history import counties_after, districts_after, former_counties, former_districts
+from schemas.areas.history import counties_after, districts_after, former_districts, former_name
 from schemas.identifiers import AreaCode
 from schemas.vocabulary import DESK_TYPES, DeskType, ServedBy
 
+_POSTCODE = re.compile(r"\b[A-Z]{1,2}[0-9][0-9A-Z]?\s*[0-9][A-Z]{2}\b", re.IGNORECASE)
 _SHOWN_MAX = 8
 _COLUMNS = tuple(column for column in ServedBy if column is not ServedBy.ANY)
 
@@ -72,7 +74,8 @@ class UnknownArea(ValueError):
 
     def __init__(self, area: str, candidates: tuple[District, ...] = ()) -> None:
         shown = area[:60] if area.isprintable() else "?"
-        self.reason = f"unknown area `{shown}`"
+        # A postcode in the wrong field may be somebody's home, and an error travels to logs.
+        self.reason = "unknown area: a postcode is no district" if _POSTCODE.search(area) else f"unknown area `{shown}`"
         super().__init__(self.reason + perhaps(candidates))
         self.candidates = candidates
         """What may have been meant, for a person to choose from."""
@@ -161,11 +164,12 @@ class AreaTable:
         Raises:
             UnknownArea: the code is neither a present nor a former one.
         """
-        former = {row.code: row.name for row in former_districts()} | {row.code: row.name for row in former_counties()}
-        try:
-            return (self.names if code in self.names else former)[code]
-        except KeyError:
-            raise UnknownArea(code) from None
+        if code in self.names:
+            return self.names[code]
+        former = former_name(code)
+        if former is None:
+            raise UnknownArea(code)
+        return former
 
     def social_services_on(self, code: AreaCode, day: date) -> AreaCode:
         """The social services authority of this district on *day*, in the codes of that day.

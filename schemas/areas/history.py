@@ -80,6 +80,12 @@ def counties_after(former: str) -> frozenset[AreaCode]:
     return frozenset(row.successor for row in former_counties() if _is(former, row.code, row.name))
 
 
+def former_name(code: AreaCode) -> str | None:
+    """What the former district or county of this code was called; None if no former one had it."""
+    names = {row.code: row.name for row in former_counties()} | {row.code: row.name for row in former_districts()}
+    return names.get(code)
+
+
 def _is(wanted: str, code: AreaCode, name: str) -> bool:
     return wanted.strip().casefold() in {code.casefold(), name.casefold()}
 

@@ -8,11 +8,10 @@ from typing import Annotated, Self, TypeVar
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from schemas.compartments import Label
-from schemas.identifiers import AreaCodeField, DeskIdField
-from schemas.kinds.kind import Kind, control
+from schemas.identifiers import AreaCodeField, DeskIdField, PersonKey
+from schemas.kinds.kind import control
 from schemas.said import Said
-from schemas.vocabulary import DESK_TYPES, AgencyClass, Category, DeskType, Level, Risk, Tag
+from schemas.vocabulary import DESK_TYPES, AgencyClass, Category, Consent, DeskType, Level, Risk, Tag
 
 _RESPONSIBLE = frozenset(kind for kind, row in DESK_TYPES.items() if row.agency_class is AgencyClass.RA)
 _MANAGING = frozenset({DeskType.POLICE, DeskType.PROBATION, DeskType.PRISON})
@@ -29,7 +28,7 @@ class CaseOpened(Said):
     risk: Risk
     level: Level
     category: Category
-    forces: Annotated[tuple[AreaCodeField, ...], Field(min_length=1, max_length=5)]
+    forces: Annotated[tuple[AreaCodeField, ...], Field(min_length=1, max_length=10)]
     """Police force areas of the MAPPA area that is responsible."""
 
 
@@ -70,9 +69,24 @@ def _disjoint(event: _Event, add: tuple[str, ...], remove: tuple[str, ...]) -> _
     return event
 
 
-_SAYS = frozenset({Label.CONTROL})
+class ConsentRecorded(Said):
+    """Whether somebody agreed to the telling of what is theirs, or who may tell it without. Withdrawn at any time."""
 
-OPENED = Kind("case.opened", 1, _MANAGING, _SAYS, control(CaseOpened), control=True)
-TEAM_CHANGED = Kind("case.team_changed", 1, _RESPONSIBLE, _SAYS, control(TeamChanged), control=True, by_team=True)
-TAGGED = Kind("case.tagged", 1, _RESPONSIBLE, _SAYS, control(CaseTagged), control=True, by_team=True)
-ASSESSED = Kind("case.assessed", 1, _RESPONSIBLE, _SAYS, control(CaseAssessed), control=True, by_team=True)
+    patient: Consent
+    """The person's own, to the telling of health details."""
+    caldicott_authority: bool = False
+    """A Caldicott Guardian's recorded authority in the public interest."""
+
+
+class PersonLinked(Said):
+    """Two identifiers are of one person."""
+
+    other: PersonKey
+
+
+OPENED = control("case.opened", _MANAGING, CaseOpened)
+TEAM_CHANGED = control("case.team_changed", _RESPONSIBLE, TeamChanged, by_team=True)
+TAGGED = control("case.tagged", _RESPONSIBLE, CaseTagged, by_team=True)
+ASSESSED = control("case.assessed", _RESPONSIBLE, CaseAssessed, by_team=True)
+CONSENT_RECORDED = control("consent.recorded", _RESPONSIBLE, ConsentRecorded, by_team=True)
+PERSON_LINKED = control("person.linked", _MANAGING, PersonLinked, by_team=True)

@@ -4,9 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from schemas.compartments import Label
 from schemas.identifiers import NotificationIdField
-from schemas.kinds.kind import Kind, control
+from schemas.kinds.kind import control
 from schemas.said import Said
 from schemas.vocabulary import DeskType
 
@@ -21,11 +20,14 @@ class LetterAcknowledged(Said):
     """Who read it, blinded by the agency: an HMAC that only the agency can trace to a person."""
 
 
-ACKNOWLEDGED = Kind(
-    "letter.acknowledged",
-    1,
-    frozenset(DeskType),
-    frozenset({Label.CONTROL}),
-    control(LetterAcknowledged),
-    control=True,
-)
+class LetterReturned(Said):
+    """A person of the desk has read a letter and says that it is not for them."""
+
+    letter: NotificationIdField
+    part: int = Field(ge=1, le=1_000)
+    by: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{22}$")]
+    """As in an acknowledgement."""
+
+
+ACKNOWLEDGED = control("letter.acknowledged", frozenset(DeskType), LetterAcknowledged)
+RETURNED = control("letter.returned", frozenset(DeskType), LetterReturned)

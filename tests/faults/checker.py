@@ -24,7 +24,7 @@ from broker.ledger.entries import Collection, Decision, Disclosure, EntryRejecte
 from broker.ledger.proofs import parse_proof
 from broker.sealing.letters import Item, ItemKind
 from broker.sealing.notification import SealedNotification
-from broker.sealing.rejection import Rejected
+from broker.sealing.rejection import Reason, Rejected
 from schemas import DeskId, NotificationId
 from schemas.strict import b64u_encode
 from tests.faults.canaries import canaries_under
@@ -85,9 +85,9 @@ def _outcomes(stored: Stored) -> Iterator[str]:
         again = 0 if who is None else repeated[who]
         if first + again != len(bodies) or (again and not first):
             yield f"{len(bodies)} records of {who or 'nobody'}, {first} outcomes and {again} repeats in the ledger"
-    for who, count in accepted.items():
+    for who, count in (accepted + _refused_for_good(stored)).items():
         if count > 1:
-            yield f"notification {who} accepted {count} times"
+            yield f"notification {who} accepted or refused {count} times"
     heads = {_head_digest(record) for record in stored.done}
     for entry in stored.taken():
         if entry.head not in heads:
@@ -97,6 +97,17 @@ def _outcomes(stored: Stored) -> Iterator[str]:
     for who in decided.keys() | collected.keys():
         if decided[who] != collected[who]:
             yield f"notification {who} accepted {collected[who]} times, and decided {decided[who]} times"
+
+
+def _refused_for_good(stored: Stored) -> Counter[_Who]:
+    """Refusals of what was signed, after which the same bytes are a repeat. What was spoilt on the way or came too
+    early may come again, and what came under a used id is another notification."""
+    for_good = {Reason.KIND, Reason.SCHEMA, Reason.PUBLISHER, Reason.PERSON, Reason.STATE, Reason.AREA, Reason.SIGNER}
+    return Counter(
+        (entry.actor, entry.id)
+        for index, (_, entry) in stored.entries.items()
+        if isinstance(entry, Refusal) and entry.actor and entry.id and stored.reason(index) in for_good
+    )
 
 
 def _answers(stored: Stored) -> Iterator[str]:

@@ -10,8 +10,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from broker.app import Tellwise, desk_folder, hub_folder, running
-from broker.client import Desk, Draft, OpenedLetter, compose
+from broker.client import Desk, Draft, Link, OpenedLetter, Trust, compose
 from broker.ports import Clock
+from broker.sealing.entropy import system_entropy
 from schemas import AgencyId, AreaCode, DeskId, Label, NotificationId, Purpose, Said, Tag
 from schemas.kinds.case import CaseOpened
 from tests.contracts.clock import MovedClock
@@ -19,7 +20,6 @@ from tests.personas import (
     BLACKBURN,
     BLACKBURN_CHILDREN,
     CHORLEY,
-    CONTACT,
     CONTROLS,
     DESKS,
     PEOPLE,
@@ -30,6 +30,7 @@ from tests.personas import (
     Persona,
     compartments,
 )
+from tests.sayings import CONTACT
 
 HUB = AgencyId("hub.invented.example")
 LANE = f"{HUB}/lane-0"
@@ -52,10 +53,10 @@ TOLD_OF_A_MOVE = (
 class County:
     """The hub and its desks, while they run."""
 
-    def __init__(self, tellwise: Tellwise, desks: Sequence[DeskPersona]) -> None:
-        """Open the desks; use `county`."""
+    def __init__(self, tellwise: Tellwise, desks: Sequence[Desk]) -> None:
+        """Use `county`."""
         self.tellwise = tellwise
-        self.desks: dict[DeskId, Desk] = {desk.name: tellwise.desk(desk.name, CONTACT) for desk in desks}
+        self.desks = {desk.name: desk for desk in desks}
 
     async def say(self, who: DeskId, *drafts: Draft) -> list[NotificationId]:
         """Let a desk publish, and wait until all that it causes lies in the inboxes."""
@@ -71,20 +72,43 @@ class County:
     async def put(self, *records: bytes) -> None:
         """Append to the hub's input whatever somebody may bring there, all in one turn, and wait until it is dealt
         with."""
-        await self.tellwise.edge.put(records)
+        if records:
+            await self.tellwise.edge.put(records)
         await self.tellwise.settled()
 
 
 @asynccontextmanager
-async def county(folder: Path, clock: Clock, desks: Sequence[DeskPersona] = DESKS) -> AsyncIterator[County]:
-    """Run the hub of *folder* with these desks; those that are not registered yet are entered first."""
+async def county(
+    folder: Path, clock: Clock, desks: Sequence[DeskPersona] = DESKS, *, way: Callable[[Link], Link] = lambda edge: edge
+) -> AsyncIterator[County]:
+    """Run the hub of *folder* with these desks; those that are not registered yet are entered first.
+
+    Args:
+        folder: The data folder.
+        clock: For the hub and the desks.
+        desks: Who is here.
+        way: What the desks' way to the hub is made of, given the honest one.
+    """
     async with running(folder, HUB, demo=True, clock=clock) as tellwise:
         for desk in desks:
             if desk.name not in tellwise.directory.desks:
                 await tellwise.register(
                     desk.name, agency=desk.agency, desk_type=desk.desk_type, patch=desk.patch, signed=desk.signed
                 )
-        yield County(tellwise, desks)
+        opened = [open_desk(folder, desk.name, way(tellwise.edge), clock) for desk in desks]
+        try:
+            yield County(tellwise, opened)
+        finally:
+            for each in opened:
+                each.close()
+
+
+def open_desk(folder: Path, name: DeskId, link: Link, clock: Clock) -> Desk:
+    """A desk in its folder beside the hub's, with whatever way to the hub."""
+    trust = desk_folder(folder, name) / "trust.json"
+    if not trust.exists():  # given out of band
+        Trust.load(hub_folder(folder) / "trust.json").save(trust)
+    return Desk(desk_folder(folder, name), name, CONTACT, Trust.load(trust), link, clock, system_entropy)
 
 
 async def ordinary_day(here: County) -> None:

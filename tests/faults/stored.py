@@ -25,7 +25,7 @@ from broker.sealing.keyring import HubKeys, load_hub_keys
 from broker.sealing.keystore_file import FileKeyStore
 from broker.sealing.letters import Item, ItemKind
 from broker.sealing.rejection import Rejected
-from broker.state.delivery import Pending, pending
+from broker.state.delivery import Epoch, Pending, epoch_of, pending
 from broker.state.rows import Rows
 from broker.state.vault import Vault
 from broker.transport.database import open_database
@@ -73,6 +73,7 @@ class Stored:
     owed: dict[DeskId, list[Item]]
     """The same by desk, without their proofs."""
     quarantine: list[bytes]
+    state_key: bytes
     person_keys: list[bytes]
     desks: dict[DeskId, StoredDesk]
     """Those in the folder."""
@@ -94,6 +95,13 @@ class Stored:
     def letters(self) -> Iterator[tuple[DeskId, Item]]:
         """The letters among them."""
         return ((desk, item) for desk, item in self.items() if item.kind is ItemKind.LETTER)
+
+    def reason(self, index: int) -> str | None:
+        """Why the refusal at *index* refused, as its sealed detail says; None if that does not open."""
+        try:
+            return str(json_decode(open_detail(self.details.get(index, b""), self.state_key))["reason"])
+        except Rejected:
+            return None
 
     def grants(self, index: int) -> dict[str, frozenset[str]] | None:
         """What the detail record of a decision opens, by desk; None if no key of a person opens it."""
@@ -135,6 +143,17 @@ def directory_topic(folder: Path) -> list[bytes]:
     return _topic(hub_folder(folder) / "hub.db", "directory")
 
 
+def epoch_of_desk(folder: Path, desk: DeskId) -> Epoch:
+    """The key under which the hub wraps what a desk may open."""
+    reader = Reader(hub_folder(folder) / "hub.db")
+    try:
+        epoch = epoch_of(Rows(_Committed(reader), Vault(hub_keys(folder), system_entropy)), desk)
+    finally:
+        reader.close()
+    assert epoch is not None
+    return epoch
+
+
 def read_stored(folder: Path) -> Stored:
     """Read a data folder to which nobody is writing."""
     path = hub_folder(folder) / "hub.db"
@@ -165,6 +184,7 @@ def read_stored(folder: Path) -> Stored:
             name: [_unproven(item) for item in owed if item.mailbox == mailbox] for mailbox, name in mailboxes.items()
         },
         quarantine=[open_detail(sealed, keys.state) for sealed in _topic(path, QUARANTINE)],
+        state_key=keys.state,
         person_keys=person_keys,
         desks={DeskId(desk.name): _desk(desk / "desk.db") for desk in desk_folders(folder) if _is_used(desk)},
     )

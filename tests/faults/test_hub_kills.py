@@ -15,9 +15,11 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from signal import SIGKILL
+from threading import Timer
 
 from broker.app import hub_folder
-from broker.ledger.entries import Acknowledgement, Alteration, Disclosure, Refusal
+from broker.ledger.entries import Acknowledgement, Alteration, Disclosure, Refusal, Repeat
 from schemas import DeskId, NotificationId
 from tests.faults.canaries import canaries_in
 from tests.faults.checker import Submitted, check
@@ -27,6 +29,8 @@ from tests.personas import CANARIES, PEOPLE
 ROOT = Path(__file__).parents[2]
 KILLS = 30
 SEED = 20260302
+HANGS_AFTER_S = 30
+"""A hub that is neither up nor done by then never will be; it is ended, and the test fails."""
 
 
 @dataclass
@@ -62,6 +66,8 @@ def live(folder: Path, lives: Lives, seed: int, *, moment: tuple[int, float] | N
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None
+        watchdog = Timer(HANGS_AFTER_S, process.terminate)
+        watchdog.start()
         left = -1
         for line in process.stdout:
             word = lives.hear(line)
@@ -70,8 +76,9 @@ def live(folder: Path, lives: Lives, seed: int, *, moment: tuple[int, float] | N
                 if left == 0 or (word == b"begun" and moment[0] < 0):
                     time.sleep(moment[1])  # the moment itself, and not a wait for anything
                     process.kill()
+        watchdog.cancel()
         lives.log += process.stderr.read()
-        assert process.wait() == (0 if moment is None else -9), lives.log.decode()
+        assert process.wait() == (0 if moment is None else -SIGKILL), lives.log.decode()
 
 
 def test_nothing_is_lost_doubled_or_shown_when_a_loaded_hub_is_killed_thirty_times(tmp_path: Path) -> None:
@@ -100,5 +107,5 @@ def test_nothing_is_lost_doubled_or_shown_when_a_loaded_hub_is_killed_thirty_tim
 
 def is_a_working_day(stored: Stored, lives: Lives) -> bool:
     """Whether enough of everything happened for the rest to mean anything."""
-    counts = [len(stored.of(kind)) for kind in (Disclosure, Acknowledgement, Alteration, Refusal)]
+    counts = [len(stored.of(kind)) for kind in (Disclosure, Acknowledgement, Alteration, Refusal, Repeat)]
     return len(lives.submitted) > 10 * KILLS and min(counts) > KILLS

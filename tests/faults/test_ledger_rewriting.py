@@ -5,6 +5,7 @@ the hub. What convicts it is the checkpoints that desks kept. And the whole of i
 ledger verify` on the folder that `tellwise demo` leaves.
 """
 
+import asyncio
 import shutil
 import subprocess
 import sys
@@ -14,25 +15,27 @@ from pathlib import Path
 import apsw
 import pytest
 
-from broker.app import desk_folder, hub_folder
+from broker.app import desk_folder, hub_folder, running
 from broker.cli.verify_folder import verify_folder
 from broker.client import Trust
 from broker.client.keys import load_desk_keys
 from broker.directory import DeskRegistered, sign_event
-from broker.errors import FolderUnusable
+from broker.errors import FolderUnusable, StateUnreadable
 from broker.ledger.checkpoint import Checkpoint, sign_note
 from broker.ledger.entries import Filler, read_entry
 from broker.ledger.merkle import Digest
 from broker.sealing.entropy import system_entropy
 from schemas import AgencyId, DeskId, DeskType, Mailbox
 from schemas.strict import b64u_encode
-from tests.faults.county import DIRECTORY_LOG, LANE, desk_db, live_a_quiet_day
+from tests.contracts.clock import MovedClock
+from tests.faults.county import DIRECTORY_LOG, HUB, LANE, desk_db, live_a_quiet_day
 from tests.faults.stored import hub_keys
 from tests.faults.tampering import TamperedLedger, with_byte
 from tests.personas import BLACKBURN, BLACKBURN_CHILDREN, POLICE
 
 CHILDREN = BLACKBURN_CHILDREN.name
-TELLWISE = Path(sys.executable).with_name("tellwise")
+TELLWISE = (sys.executable, "-m", "broker.cli.main")
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -171,16 +174,41 @@ def test_a_key_that_was_added_to_the_directory_behind_everybodys_back_is_found(
         assert told[f"{DIRECTORY_LOG}, checkpoint 3 kept by desk `{desk}`"].startswith("another tree than this one")
 
 
-def test_entries_that_were_added_with_their_right_edge_are_told_to_be_unsigned(
+def test_entries_that_were_added_with_their_right_edge_are_told_to_be_unsigned_and_no_hub_ever_signs_them(
     folder: Path, ledger: TamperedLedger
 ) -> None:
-    """A hub that dies between two turns leaves the same behind, so it is no finding; it is said all the same."""
+    """A hub that dies between two turns leaves such a folder behind, so to an auditor it is no finding; it is said all
+    the same. The hub knows where it left its ledger, and does not start on any other."""
     entries = entries_of(ledger, LANE)
     ledger.rewrite(LANE, [*entries, filler_like(entries[-1])])
 
     report = verify_folder(folder)
     assert report.findings == []
     assert report.unsigned == {LANE: 1}
+    with pytest.raises(StateUnreadable, match=LANE):
+        start(folder)
+    assert verify_folder(folder).unsigned == {LANE: 1}
+
+
+def test_a_hub_does_not_start_on_a_ledger_that_ends_elsewhere(folder: Path, ledger: TamperedLedger) -> None:
+    for row in ledger.rows("ledger_frontier"):
+        with ledger.removed(row), pytest.raises(StateUnreadable):
+            start(folder)
+        with ledger.changed(row, "frontier", bytes(8)), pytest.raises(StateUnreadable):
+            start(folder)
+
+    start(folder)  # and as it was, it does
+    assert verify_folder(folder).findings == []
+
+
+def start(folder: Path) -> None:
+    """Start the hub of a folder, and stop it again."""
+
+    async def run() -> None:
+        async with running(folder, HUB, demo=True, clock=MovedClock()):
+            pass
+
+    asyncio.run(run())
 
 
 # --- what desks keep --------------------------------------------------------------------------------------------------
@@ -233,7 +261,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def tellwise(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([TELLWISE, *map(str, arguments)], capture_output=True, text=True, check=False)
+    command = [*TELLWISE, *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 def test_verify_passes_on_the_demos_folder(demo: Path) -> None:

@@ -89,11 +89,11 @@ class BrokenTransport(EmbeddedTransport):
 async def story(folder: Path) -> dict[str, list[str]]:
     """Six desks are registered, a case is opened, somebody moves, whoever was told acknowledges. Who heard how much?"""
     async with running(folder, HUB, demo=True, clock=SystemClock()) as tellwise:
-        for one in DESKS:
+        for one in DESKS[:6]:
             await tellwise.register(
                 one.id, agency=one.agency, desk_type=one.desk_type, patch=one.patch, signed=one.signed
             )
-        desks = {one.id: tellwise.desk(one.id, one.contact) for one in DESKS}
+        desks = {one.id: tellwise.desk(one.id, one.contact) for one in DESKS[:6]}
         police = desks[POLICE]
         contact = DESKS[0].contact
         await police.publish(case_opened(PEOPLE[0], contact))

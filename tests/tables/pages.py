@@ -3,11 +3,14 @@
 The columns, as an officer writes them:
 
     says       one sentence that a practitioner would say
-    desk type  one, or several with commas between: the row then holds for each of them
-    reach      `-`, or the ways in which the desk was found
+    desk type  one, or several with commas between: the row then holds for each of them; `anybody`, or `anybody but
+               police and prison`, is every type that is no mere overseer
+    reach      `-`, or the ways in which the desk was found; `any`, or `any but area and area_old`
     kind       of the notification
-    facts      `-`, or tags of the case, `risk=…`, `level=…`, `risk_rises`, `other_authority`; of the desk `unsigned`,
-               `suspended`; `carries=…` with `+` between, where the publisher does not fill all compartments of the kind
+    facts      `-`, or tags of the case, `risk=…`, `level=…`, `consent_patient=…`, `risk_rises`, `other_authority`,
+               `caldicott_authority`; of the desk `unsigned`, `suspended`; `carries=…` with `+` between, where the
+               publisher does not fill every compartment but the counts. `everything` is whatever speaks for telling,
+               so all of these of the case at their greatest; `everything but risk and supervised` is the rest of it
     open       `-`, or all compartments that are open; every other that is carried is withheld
     because    the grounds that open; if nothing is open, the guards that refuse every carried compartment, or `default`
 """
@@ -19,11 +22,32 @@ from functools import cache
 from importlib.resources import files
 
 from policies import Candidate, Engine, Open, Reach, Statement
-from schemas import CATALOGUE, AgencyId, DeskId, DeskType, Label, Level, Risk, Tag
+from schemas import (
+    CATALOGUE,
+    DESK_TYPES,
+    AgencyClass,
+    AgencyId,
+    Consent,
+    DeskId,
+    DeskType,
+    Label,
+    Level,
+    Risk,
+    Tag,
+)
 
 COLUMNS = ("says", "desk type", "reach", "kind", "facts", "open", "because")
 _DESK_FACTS = frozenset({"unsigned", "suspended"})
-_CASE_FACTS = frozenset({"other_authority", "risk_rises"})
+_CASE_FACTS = frozenset({"caldicott_authority", "other_authority", "risk_rises"})
+_ANYBODY = tuple(name for name, row in DESK_TYPES.items() if row.agency_class is not AgencyClass.OVERSIGHT)
+_WAYS = tuple(bit.name for bit in fields(Reach))
+_GREATEST = (
+    *Tag,
+    *sorted(_CASE_FACTS),
+    f"risk={max(Risk, key=lambda risk: risk.rank)}",
+    f"level={max(Level)}",
+    f"consent_patient={Consent.GIVEN}",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +109,15 @@ def read(name: str, text: str) -> Iterator[Row]:
 
 
 def _row(place: str, cells: dict[str, str]) -> Row:
-    words = _items(cells["facts"])
+    words = _all_but("everything", cells["facts"], _GREATEST)
     given = dict(word.split("=", 1) for word in words if "=" in word)
     flags = {word for word in words if "=" not in word}
-    assert given.keys() <= {"risk", "level", "carries"}, f"{place}: unknown fact"
-    reach = _items(cells["reach"])
-    assert set(reach) <= {bit.name for bit in fields(Reach)}, f"{place}: unknown reach"
+    assert given.keys() <= {"risk", "level", "consent_patient", "carries"}, f"{place}: unknown fact"
+    reach = _all_but("any", cells["reach"], _WAYS)
+    assert set(reach) <= set(_WAYS), f"{place}: unknown reach"
     kind = CATALOGUE[cells["kind"]]
-    carried = frozenset(map(Label, given["carries"].split("+"))) if "carries" in given else frozenset(kind.models)
+    filled = frozenset(kind.models) - {Label.AGGREGATE}
+    carried = frozenset(map(Label, given["carries"].split("+"))) if "carries" in given else filled
     return Row(
         place=place,
         says=cells["says"],
@@ -105,6 +130,8 @@ def _row(place: str, cells: dict[str, str]) -> Row:
             level=Level(int(given["level"])) if "level" in given else None,
             other_authority="other_authority" in flags,
             risk_rises="risk_rises" in flags,
+            consent_patient=Consent(given.get("consent_patient", Consent.NOT_SOUGHT)),
+            caldicott_authority="caldicott_authority" in flags,
         ),
         candidates=tuple(
             Candidate(
@@ -115,11 +142,22 @@ def _row(place: str, cells: dict[str, str]) -> Row:
                 suspended="suspended" in flags,
                 reach=Reach(**dict.fromkeys(reach, True)),
             )
-            for desk_type in _items(cells["desk type"])
+            for desk_type in _all_but("anybody", cells["desk type"], _ANYBODY)
         ),
         open=frozenset(map(Label, _items(cells["open"]))),
         because=frozenset(() if cells["because"] == "default" else _items(cells["because"])),
     )
+
+
+def _all_but(word: str, cell: str, everything: tuple[str, ...]) -> list[str]:
+    """The items of a cell, with what *word* stands for in place of it; what comes later in the cell outweighs it."""
+    items = _items(cell)
+    if not items or items[0].split(" ")[0] != word:
+        return items
+    left_out = items[0].removeprefix(f"{word} but ").split(" and ") if items[0] != word else []
+    names = {item.split("=")[0] for item in everything}
+    assert names.issuperset(left_out), f"unknown: {cell}"
+    return [item for item in everything if item.split("=")[0] not in left_out] + items[1:]
 
 
 def _items(cell: str) -> list[str]:

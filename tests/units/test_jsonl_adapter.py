@@ -23,7 +23,12 @@ def line(**changes: Any) -> bytes:
         "area_old": "E07000123",
         "contact": {"role": "duty officer", "telephone": "01632 960001"},
         "identity": {"names": [{"given": "Zed", "family": CANARY}], "date_of_birth": "1971-01-01"},
-        "address": {"lines": ["7 Nonesuch Row"], "district": "E06000008", "lives_there_from": "2026-11-20"},
+        "address": {
+            "lines": ["7 Nonesuch Row"],
+            "district": "E06000008",
+            "lives_there_from": "2026-11-20",
+            "kind": "home",
+        },
         "status": {"event": "has left the area", "state": "licence", "effective_on": "2026-11-20"},
     }
     members |= changes
@@ -51,7 +56,16 @@ def test_a_line_becomes_a_notification_with_places_by_name_or_by_code() -> None:
         ({"address": None}, "address"),
         ({"weather": {}}, "weather"),
         ({"facts": {}}, "facts"),
-        ({"location_hint": {"district": "E06000008"}}, "location_hint"),
+        ({"control": {"add": ["under_18"]}}, "control"),
+        ({"cover": {"urgency": "flash"}}, "cover"),
+        ({"location_hint": {"district": "E06000009"}}, "location_hint.district"),
+        ({"correction": {"was_wrong": CANARY, "is_right": CANARY}}, "delete"),
+        ({"victim": {"people": []}}, "people"),
+        ({"corrects": "CCCCCCCCCCCCCCCCCCCCCA"}, "corrects"),
+        ({"attendees": "blackburn-housing"}, "attendees"),
+        ({"kind": "correction.issued", "area_old": None}, "compartment `correction` missing"),
+        ({"kind": "rso.registered", "area_old": None}, "`status.next_due_on` missing"),
+        ({"kind": "threat.reported", "area_old": None}, "`status.threat` missing"),
         ({"team": ["a-desk"]}, "team"),
         ({"flags": ["innocent"]}, "flags"),
         ({"flags": "child_related"}, "flags"),
@@ -59,7 +73,7 @@ def test_a_line_becomes_a_notification_with_places_by_name_or_by_code() -> None:
         ({"identity": {"names": [{"given": "Zed", "family": CANARY, "nick": CANARY}]}}, "nick"),
         ({"status": {"event": CANARY, "state": "loose", "effective_on": "2026-11-20"}}, "state"),
         (
-            {"address": {"lines": [CANARY], "district": "E06000009", "lives_there_from": "2026-11-20"}},
+            {"address": {"lines": [CANARY], "district": "E06000009", "lives_there_from": "2026-11-20", "kind": "home"}},
             "address.district",
         ),
     ],
@@ -70,6 +84,21 @@ def test_what_cannot_be_said_is_named_and_nothing_of_it_quoted(changes: dict[str
 
     assert named in str(refused.value)
     assert CANARY not in str(refused.value)
+
+
+def test_the_key_facts_of_a_kind_are_asked_for_where_their_compartment_is_carried() -> None:
+    nowhere = {"lines": ["7 Nonesuch Row"], "district": "E06000008", "lives_there_from": "2026-11-20"}
+
+    with pytest.raises(NotSent, match=r"`address\.kind` missing"):
+        JsonLines().said(line(address=nowhere))
+    registered = JsonLines().said(line(kind="rso.registered", area_old=None, status=None))
+    assert Label.STATUS not in registered.compartments
+
+
+def test_a_publisher_may_fill_more_than_anybody_is_told() -> None:
+    draft = JsonLines().said(line(location_hint={"district": "E06000008"}, health={"summary": f"{CANARY} sneezes."}))
+
+    assert {Label.LOCATION_HINT, Label.HEALTH} <= set(draft.compartments)
 
 
 @pytest.mark.parametrize("record", [b"", b"[]", b"{", b'{"kind": 1, "kind": 2}', b"\xff", b'"text"'])

@@ -7,7 +7,8 @@ from dataclasses import fields
 import pytest
 
 from policies import TELLABLE, Bundle, Reach
-from schemas import CATALOGUE, COMPARTMENTS, AgencyClass, DeskType, Label, Tag
+from policies.lints import OBTAINABLE
+from schemas import CATALOGUE, COMPARTMENTS, AgencyClass, Consent, DeskType, Label, Tag
 
 # As Cedar writes it: without comments, one style, `entity Tag enum ["…", "…"];`.
 RENDERED = str(Bundle.load().schema)
@@ -25,6 +26,7 @@ def names(pattern: str) -> list[str]:
         ("AgencyClass", AgencyClass),
         ("DeskType", DeskType),
         ("Tag", Tag),
+        ("Consent", Consent),
         ("Kind", [kind.name for kind in CATALOGUE.values() if not kind.control]),
     ],
 )
@@ -37,6 +39,19 @@ def test_there_is_one_action_for_each_compartment_but_contact() -> None:
 
     assert actions == {label.value for label in COMPARTMENTS} - {"contact"}
     assert Bundle.load().openable == set(TELLABLE) == set(COMPARTMENTS) - {Label.CONTACT}
+
+
+def test_every_compartment_but_the_counts_is_of_a_person() -> None:
+    groups = dict(re.findall(r'action "open_(\w+)" in \[Action::"(\w+)"\]', RENDERED))
+
+    assert {label for label, group in groups.items() if group == "of_a_person"} == set(TELLABLE) - {Label.AGGREGATE}
+    assert groups[Label.AGGREGATE] == "receive"
+    assert re.search(r'action "of_a_person" in \[Action::"receive"\]', RENDERED)
+
+
+@pytest.mark.parametrize("name", sorted(OBTAINABLE))
+def test_what_can_be_obtained_is_a_fact_of_the_notification(name: str) -> None:
+    assert re.search(rf"\b{name}: (Bool|Tellwise::Consent|Consent)\b", RENDERED)
 
 
 def test_every_compartment_has_a_ceiling() -> None:

@@ -2,8 +2,20 @@
 
 import pytest
 
-from schemas import Facts, Label, PersonKey, PersonScheme, Said, SchemaRefused, check_agreement
+from schemas import (
+    CATALOGUE,
+    COMPARTMENTS,
+    Facts,
+    Kind,
+    Label,
+    PersonKey,
+    PersonScheme,
+    Said,
+    SchemaRefused,
+    check_agreement,
+)
 from schemas.compartments import Identity, PersonName
+from schemas.kinds.kind import Need
 from tests.personas import BLACKBURN, PEOPLE, PRESTON, compartments, everything, facts, person
 
 
@@ -35,6 +47,12 @@ def test_what_is_blind_here_is_not_missed() -> None:
     check_agreement(facts(area=PRESTON), compartments(Label.IDENTITY, Label.STATUS))
 
 
+def test_every_compartment_that_names_a_district_is_compared() -> None:
+    placed = {label for label, model in COMPARTMENTS.items() if "district" in model.model_fields}
+
+    assert placed == {Label.ADDRESS, Label.LOCATION_HINT}
+
+
 @pytest.mark.parametrize("label", [Label.ADDRESS, Label.LOCATION_HINT])
 def test_an_address_in_another_district_is_refused(label: Label) -> None:
     elsewhere = compartments(label, district=BLACKBURN)
@@ -50,8 +68,14 @@ def test_an_address_in_the_district_before_is_refused(label: Label) -> None:
 
 
 @pytest.mark.parametrize("label", [Label.ADDRESS, Label.LOCATION_HINT])
-def test_an_address_is_refused_where_the_facts_name_no_district(label: Label) -> None:
-    assert problems(facts(), compartments(label, district=PRESTON)) == (f"`{label}.district` is not the fact `area`",)
+def test_an_address_goes_with_what_is_about_no_district(label: Label) -> None:
+    check_agreement(facts(), compartments(label, district=PRESTON))
+
+
+@pytest.mark.parametrize("kind", CATALOGUE.values(), ids=lambda kind: kind.name)
+def test_what_names_the_district_before_cannot_leave_out_the_district(kind: Kind) -> None:
+    assert kind.area_old is not Need.REQUIRED or kind.area is Need.REQUIRED
+    assert kind.area_old is not Need.ALLOWED
 
 
 def test_another_person_under_the_same_scheme_is_refused() -> None:

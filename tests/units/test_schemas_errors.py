@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from schemas import CATALOGUE, Facts, Label, PersonKey, PersonScheme, Said, SchemaRefused, check_agreement
+from schemas import CATALOGUE, Facts, Kind, Label, PersonKey, PersonScheme, Said, SchemaRefused, check_agreement
 from tests.personas import BLACKBURN, CANARIES, PEOPLE, PRESTON, canaries_in, compartments, everything, facts, person
 from tests.units.test_schemas_models import EXAMPLES, MODELS, SPOTS, Spot, read, written
 
@@ -137,6 +137,19 @@ def test_nothing_is_shown_of_a_person_or_a_place_that_does_not_agree() -> None:
 
 def test_nothing_is_shown_of_facts_that_do_not_fit_their_kind() -> None:
     text = refusal(lambda: CATALOGUE["rso.address_changed"].check(facts(), frozenset()))
+
+    assert text is not None
+    assert canaries_in(text.encode()) == []
+
+
+@pytest.mark.parametrize("kind", [kind for kind in CATALOGUE.values() if kind.fields], ids=lambda kind: kind.name)
+def test_nothing_is_shown_of_a_compartment_whose_key_facts_are_not_filled_in(kind: Kind) -> None:
+    full = everything()
+    least = {
+        label: full[label].model_copy(update=dict.fromkeys(names)) for label, names in kind.fields.items() if names
+    }
+
+    text = refusal(lambda: kind.check_fields({**full, **least}))
 
     assert text is not None
     assert canaries_in(text.encode()) == []

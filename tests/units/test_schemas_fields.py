@@ -5,7 +5,7 @@ The cases are made from the models' own fields; see test_schemas_models.py.
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from enum import Enum
 from typing import Any
 
@@ -160,7 +160,11 @@ def test_a_word_that_is_not_in_the_vocabulary_is_refused(spot: Spot) -> None:
         assert problems(spot.model, spot.json_with(other))[0].startswith(f"`{spot.path}`")
 
 
-@pytest.mark.parametrize("spot", [spot for spot in SPOTS if isinstance(spot.value, date)], ids=str)
+DAYS = [spot for spot in SPOTS if type(spot.value) is date]
+MOMENTS = [spot for spot in SPOTS if isinstance(spot.value, datetime)]
+
+
+@pytest.mark.parametrize("spot", DAYS, ids=str)
 @pytest.mark.parametrize(
     "written_as",
     [
@@ -196,6 +200,51 @@ def test_a_day_is_written_in_one_way(spot: Spot, written_as: str) -> None:
     assert problems(spot.model, spot.json_with(written_as))[0].startswith(f"`{spot.path}`")
 
 
+@pytest.mark.parametrize("spot", MOMENTS, ids=str)
+@pytest.mark.parametrize(
+    "written_as",
+    [
+        "2026-02-30T09:30:00Z",
+        "2026-01-12T24:00:00Z",
+        "2026-01-12T09:60:00Z",
+        "2026-01-12T23:59:60Z",
+        "2026-01-12",
+        "2026-01-12T09:30Z",
+        "2026-01-12T09:30:00",
+        "2026-01-12T09:30:00z",
+        "2026-01-12t09:30:00Z",
+        "2026-01-12 09:30:00Z",
+        "2026-01-12T09:30:00Z ",
+        "2026-01-12T09:30:00Z\n",
+        "2026-01-12T09:30:00+00:00",
+        "2026-01-12T09:30:00-00:00",
+        "2026-01-12T10:30:00+01:00",
+        "2026-01-12T04:00:00-05:30",
+        "2026-01-12T09:30:00.5Z",
+        "2026-01-12T09:30:00.500Z",
+        "2026-01-12T09:30:00.000000Z",
+        "2026-01-12T09:30:00.1234567Z",
+        "20260112T093000Z",
+        "1768210200",
+        "1768210200000",
+        "0",
+        "٢٠٢٦-٠١-١٢T٠٩:٣٠:٠٠Z",
+        "now",
+    ],
+)
+def test_a_moment_is_written_in_one_way(spot: Spot, written_as: str) -> None:
+    assert problems(spot.model, spot.json_with(written_as))[0].startswith(f"`{spot.path}`")
+
+
+@pytest.mark.parametrize("spot", MOMENTS, ids=str)
+@pytest.mark.parametrize("written_as", ["2026-01-12T09:30:00Z", "2026-01-12T00:00:00Z", "2026-01-12T09:30:00.500000Z"])
+def test_a_moment_is_read_in_utc_as_it_is_written(spot: Spot, written_as: str) -> None:
+    said = spot.read_with(written_as)
+
+    assert getattr(said, spot.field).utcoffset() == timedelta()
+    assert json.loads(said.to_bytes())[spot.field] == written_as
+
+
 @pytest.mark.parametrize("spot", SPOTS, ids=str)
 def test_a_field_takes_no_stand_in_for_its_type_when_a_value_is_made(spot: Spot) -> None:
     value = spot.value
@@ -208,6 +257,9 @@ def test_a_field_takes_no_stand_in_for_its_type_when_a_value_is_made(spot: Spot)
             wrong = [str(value), float(value), True]
         case str():
             wrong = [value.encode("utf-8"), 7, [value]]
+        case datetime():
+            elsewhere = value.astimezone(timezone(timedelta(hours=1)))
+            wrong = [value.isoformat(), value.replace(tzinfo=None), elsewhere, value.date(), 0]
         case date():
             wrong = [value.isoformat(), datetime(2026, 1, 2), datetime(2026, 1, 2, tzinfo=UTC), 0]  # noqa: DTZ001
         case tuple():

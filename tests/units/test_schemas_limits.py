@@ -15,9 +15,17 @@ PARAGRAPHS = {
     "RiskDetail.triggers",
     "RiskDetail.plan",
     "Intelligence.reports.0",
+    "Breach.facts",
+    "Victim.wishes",
+    "Health.summary",
+    "Minutes.text",
+    "Minutes.victim_safety",
+    "Correction.was_wrong",
+    "Correction.is_right",
 }
 OTHERS = {
     "Contact.telephone": ("0", 3, 20),
+    "VictimPerson.telephone": ("0", 3, 20),
     "PersonKey.identifier": ("A", 1, 40),
     "Facts.addressed.0": ("a", 1, 64),
     "Facts.attendees.0": ("a", 1, 64),
@@ -34,6 +42,8 @@ ONE_SIZE = {
     "CaseOpened.forces.0",
     "LetterAcknowledged.letter",
     "LetterAcknowledged.by",
+    "LetterReturned.letter",
+    "LetterReturned.by",
 }
 
 
@@ -88,9 +98,11 @@ LISTS_MAX = {
     "Identity.aliases": 20,
     "Identity.identifiers": 10,
     "Address.lines": 6,
+    "VictimPerson.address": 6,
+    "Aggregate.counts": 200,
     "CaseOpened.team": 100,
     "CaseOpened.tags": 20,
-    "CaseOpened.forces": 5,
+    "CaseOpened.forces": 10,
     "TeamChanged.add": 100,
     "TeamChanged.remove": 100,
     "CaseTagged.add": 20,
@@ -122,6 +134,9 @@ FEW_AT_LEAST_ONE = {
     "Digital.devices",
     "Financial.items",
     "Intelligence.reports",
+    "Victim.people",
+    "Aggregate.counts",
+    "Correction.delete",
     "CaseOpened.forces",
 }
 
@@ -136,15 +151,31 @@ def test_an_empty_list_is_refused_where_it_would_say_nothing(spot: Spot) -> None
 
 @pytest.mark.parametrize(
     ("model", "field", "smallest", "largest"),
-    [("Description", "height_cm", 40, 260), ("Facts", "seq", 1, 2**53 - 1), ("LetterAcknowledged", "part", 1, 1_000)],
+    [
+        ("Description", "height_cm", 40, 260),
+        ("Facts", "seq", 1, 2**53 - 1),
+        ("Status", "sentence_months", 1, 1_200),
+        ("Count", "number", 0, 2**31 - 1),
+        ("LetterAcknowledged", "part", 1, 1_000),
+        ("LetterReturned", "part", 1, 1_000),
+    ],
 )
 def test_a_number_lies_between_its_limits(model: str, field: str, smallest: int, largest: int) -> None:
     spot = Spot(next(one for one in MODELS if one.__name__ == model), field)
 
     for number in (smallest, largest):
         assert getattr(spot.read_with(number), field) == number
-    for number in (smallest - 1, largest + 1, 0, -smallest, 10**30):
+    for number in (smallest - 1, largest + 1, -largest, 10**30):
         assert problems(spot.model, spot.json_with(number))[0].startswith(f"`{field}` ")
+
+
+def test_every_number_has_limits() -> None:
+    numbers = {str(spot) for spot in SPOTS if type(spot.value) is int}
+
+    assert numbers == {
+        *("Description.height_cm", "Facts.seq", "Status.sentence_months", "Count.number"),
+        *("LetterAcknowledged.part", "LetterReturned.part"),
+    }
 
 
 # --- what a person cannot see -----------------------------------------------------------------------------------------

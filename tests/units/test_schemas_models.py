@@ -177,25 +177,46 @@ WIRE = {
     "Description": "appearance | height_cm shoe_size",
     "VehicleUsed": "registration make_and_colour |",
     "Vehicle": "vehicles |",
-    "Address": "lines district lives_there_from | postcode",
+    "Address": "lines district lives_there_from | postcode kind",
     "LocationHint": "district |",
     "Offence": "summary against_child |",
-    "RiskSummary": "level to_whom mappa_category mappa_level |",
-    "Assessment": "tool version assessed_on score |",
+    "RiskSummary": "level to_whom mappa_category mappa_level | previous_level changed_on",
+    "Assessment": "tool version assessed_on score | assessor_role",
     "RiskDetail": "assessments triggers plan |",
-    "Status": "event state effective_on | next_due_on",
-    "Conditions": "terms |",
+    "Meeting": "kind held_on chair |",
+    "Travel": "country leaves_on | returns_on",
+    "Threat": "against how_soon source_reliability |",
+    "Alert": "kind at |",
+    "Programme": "name result assessor_role |",
+    "Transfer": "from_agency to_agency |",
+    "Status": "event state effective_on |"
+    " next_due_on reasons establishment establishment_before sentence_months return_ground missing_since detained"
+    " approved needed continued_by record_number visit_on issued_at meeting travel threat alert programme transfer",
+    "Term": "kind text |",
+    "Order": "type court made_on | until",
+    "Breach": "at facts |",
+    "Conditions": "terms | order breach work_excluded",
     "HouseholdMember": "name relation under_18 |",
     "Household": "members |",
     "Employment": "work |",
     "Digital": "devices |",
     "Financial": "items |",
     "Intelligence": "reports |",
+    "VictimPerson": "name | telephone address",
+    "Victim": "people | in_scheme wishes",
+    "Health": "summary |",
+    "Minutes": "held_on text | victim_safety",
+    "Count": "line number |",
+    "Aggregate": "counts rule_version period_from period_to cut_off |",
+    "Correction": "was_wrong is_right delete |",
     "CaseOpened": "team tags risk level category forces |",
     "TeamChanged": "| add remove",
     "CaseTagged": "| add remove",
     "CaseAssessed": "risk level |",
+    "ConsentRecorded": "patient | caldicott_authority",
+    "PersonLinked": "other |",
     "LetterAcknowledged": "letter part by |",
+    "LetterReturned": "letter part by |",
 }
 
 
@@ -219,9 +240,10 @@ def test_the_bytes_of_a_value_are_these() -> None:
         b'"scheme":"pnc"},"purpose":"public_protection","risk_rises":true,"seq":1,"urgency":"urgent"}'
     )
     assert everything()[Label.RISK_SUMMARY].to_bytes() == (
-        b'{"level":"high","mappa_category":1,"mappa_level":2,"to_whom":["children whom Synthetic-Onyx does not know"]}'
+        b'{"changed_on":"2026-01-04","level":"high","mappa_category":1,"mappa_level":2,"previous_level":"medium",'
+        b'"to_whom":["children whom Synthetic-Onyx does not know"]}'
     )
     assert everything()[Label.ADDRESS].to_bytes() == (
-        b'{"district":"E07000123","lines":["901 Nowhere House","1 Invented-Onyx Street"],'
+        b'{"district":"E07000123","kind":"home","lines":["901 Nowhere House","1 Invented-Onyx Street"],'
         b'"lives_there_from":"2026-01-12","postcode":"ZZ99 3VZ"}'
     )

@@ -35,8 +35,10 @@ from broker.sealing.rejection import Rejected
 from broker.sealing.signatures import Algorithm, Signer
 from broker.state.delivery import Epoch
 from schemas import AgencyId, AreaCode, DeskId, DeskType, Label, PersonKey, PersonScheme, Purpose, Urgency
-from schemas.compartments import Contact, Identity, LegalState, Offence, PersonName, Status
+from schemas.compartments import Contact, Identity, Offence, PersonName
+from schemas.status import Status
 from schemas.strict import b64u_decode, b64u_encode, json_encode
+from schemas.vocabulary import LegalState
 
 README = (Path(broker.sealing.__file__).parent / "README.md").read_text(encoding="utf-8")
 BLOCKS: list[str] = re.findall(r"^```\w*\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)

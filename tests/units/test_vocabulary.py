@@ -1,18 +1,30 @@
 """The words of public protection, their order, and by when somebody must have acknowledged.
 
-Classes, orders and times are copied by hand from the study, sections 2.2, 2.4 and 3.3.
+Classes, orders, times and words are copied by hand from the study, sections 2.2, 2.4, 2.7, 2.8, 3.3 and 3.6.
 """
 
 import os
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
+from enum import Enum
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import schemas.vocabulary
 from schemas import DESK_TYPES, AgencyClass, Category, DeskType, Level, Purpose, Retention, Risk, ServedBy, Tag, Urgency
+from schemas.vocabulary import (
+    AddressKind,
+    ChairRole,
+    Consent,
+    LegalState,
+    MeetingKind,
+    OrderType,
+    ReturnGround,
+    TermKind,
+)
 
 CLASSES = {
     AgencyClass.RA: "police probation prison victim_liaison recall_unit",
@@ -31,7 +43,19 @@ TAGS = (
     "child_related sexual_or_violent sentence_12m_up in_custody victim_scheme supervised housing_case staff_at_risk"
     " detained_patient em_condition under_18 adult_at_risk child_in_danger violent_record"
 )
-RETENTION_CLASSES = "case area tenancy short victim police health order minutes"
+WORDS: dict[type[Enum], str] = {
+    Tag: TAGS,
+    Retention: "case area tenancy short victim police health order minutes",
+    Purpose: "public_protection safeguarding offender_management",
+    Consent: "given refused withdrawn not_sought",
+    LegalState: "community licence order custody hospital",
+    AddressKind: "home other approved_premises",
+    ReturnGround: "licence_breach order_breach new_offence",
+    MeetingKind: "initial review",
+    ChairRole: "assistant_chief_officer senior_probation_officer police_inspector_or_above",
+    OrderType: "soo sopo fto rsho shpo sro no ro co cro pss ho restr asbo cbo spo voo dapo",
+    TermKind: "exclude_area no_contact reside curfew no_devices travel notify programme tag other",
+}
 
 
 def test_every_desk_type_has_the_class_that_the_law_gives_its_agency() -> None:
@@ -81,10 +105,30 @@ def test_levels_and_categories_are_the_numbers_of_the_guidance() -> None:
     }
 
 
-def test_the_words_of_the_rules_are_these() -> None:
-    assert {tag.value for tag in Tag} == set(TAGS.split())
-    assert {retention.value for retention in Retention} == set(RETENTION_CLASSES.split())
-    assert {purpose.value for purpose in Purpose} == {"public_protection", "safeguarding", "offender_management"}
+@pytest.mark.parametrize("words", WORDS, ids=lambda words: words.__name__)
+def test_the_words_of_the_study_are_these(words: type[Enum]) -> None:
+    assert [word.value for word in words] == WORDS[words].split()
+    assert all(word.name.lower() == word.value for word in words)
+
+
+def test_every_list_of_words_has_its_words_checked() -> None:
+    spelt = {
+        value for value in vars(schemas.vocabulary).values() if isinstance(value, type) and issubclass(value, Enum)
+    }
+    by_hand_above = {AgencyClass, Category, DeskType, Level, Risk, ServedBy, Urgency}
+
+    assert {words for words in spelt if words.__module__ == "schemas.vocabulary"} == {*WORDS, *by_hand_above}
+
+
+@pytest.mark.parametrize("past", ["soo", "sopo", "fto", "rsho", "asbo", "cro"])
+def test_an_order_that_courts_no_longer_make_stays_readable(past: str) -> None:
+    assert OrderType(past) == past
+
+
+@pytest.mark.parametrize("word", ["", "yes", "GIVEN", "assumed", "given ", "true"])
+def test_nothing_else_is_taken_for_a_consent(word: str) -> None:
+    with pytest.raises(ValueError, match="is not a valid Consent"):
+        Consent(word)
 
 
 # --- by when ----------------------------------------------------------------------------------------------------------
