@@ -6,7 +6,6 @@ from typing import Any
 
 import cedarpy
 import pytest
-from cedarpy import pst
 
 from policies import (
     EVALUATION_ERROR,
@@ -21,7 +20,8 @@ from policies import (
     Statement,
     Withheld,
 )
-from schemas import AgencyId, DeskId, DeskType, Label, Level, Risk, Tag
+from policies.slices import Slices
+from schemas import AgencyId, Consent, DeskId, DeskType, Label, Level, Risk, Tag
 
 BUNDLE = Bundle.load()
 POLICE, CHILDREN = DeskId("westmarch-police-intake"), DeskId("elmshire-mash")
@@ -93,7 +93,7 @@ def test_the_reason_of_a_refusal_is_that_of_each_guard() -> None:
 
     outcome = Engine(BUNDLE).decide(STATEMENT, [desk]).outcomes[CHILDREN][Label.ADDRESS]
 
-    guards = ("guard.ceiling.address", "guard.standing")
+    guards = ("guard.ceiling.address", "guard.oversight")
     assert outcome == Withheld(guards, "; ".join(BUNDLE.guards[guard].reason for guard in guards))
 
 
@@ -104,10 +104,8 @@ def test_a_desk_that_is_a_candidate_twice_is_refused_with_all_others() -> None:
 
 def with_policy(text: str) -> Bundle:
     """The bundle with a policy more, unchecked, as no loaded bundle could be."""
-    nodes = BUNDLE.policy_set.to_pst()
     (policy,) = cedarpy.PolicySet.from_str(text).to_pst().static_policies.values()
-    policies = {**nodes.static_policies, "unchecked": replace(policy, id="unchecked")}
-    return replace(BUNDLE, policy_set=cedarpy.PolicySet.from_pst(pst.PolicySet({}, policies, ())))
+    return replace(BUNDLE, slices=Slices({**BUNDLE.slices.policies, "unchecked": replace(policy, id="unchecked")}))
 
 
 def test_a_guard_that_cannot_be_evaluated_withholds_everything_from_that_desk_alone() -> None:
@@ -180,6 +178,44 @@ def test_an_answer_too_few_is_an_answer_to_nothing(lost: slice, monkeypatch: pyt
     assert decided.refused == (POLICE, CHILDREN)
 
 
+def test_desks_about_which_the_same_policies_can_have_a_say_are_asked_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, asked = cedarpy.is_authorized_batch, []
+
+    def counts(requests: Any, *arguments: Any) -> Sequence[cedarpy.AuthzResult]:
+        asked.append(sorted({request["principal"]["id"] for request in requests}))
+        return whole(requests, *arguments)
+
+    monkeypatch.setattr(cedarpy, "is_authorized_batch", counts)
+    others = [
+        police(desk=DeskId("dwp"), desk_type=DeskType.DWP),
+        police(desk=DeskId("nspcc"), desk_type=DeskType.NSPCC),
+    ]
+
+    decided = Engine(BUNDLE).decide(STATEMENT, [others[0], police(), children(), others[1]])
+
+    assert asked == [["dwp", "nspcc"], [POLICE], [CHILDREN]]
+    assert list(decided.outcomes) == ["dwp", POLICE, CHILDREN, "nspcc"]
+
+
+def test_desks_about_which_cedar_cannot_be_asked_are_refused_and_spoil_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = cedarpy.is_authorized_batch
+
+    def fails(requests: Any, *arguments: Any) -> Sequence[cedarpy.AuthzResult]:
+        if requests[0]["principal"]["id"] == POLICE:
+            raise ValueError("quotes what the entity holds")
+        return whole(requests, *arguments)
+
+    monkeypatch.setattr(cedarpy, "is_authorized_batch", fails)
+
+    decided = Engine(BUNDLE).decide(STATEMENT, [police(), children()])
+
+    assert decided.refused == (POLICE,)
+    assert set(decided.outcomes[POLICE].values()) == {ALL_REFUSED}
+    assert isinstance(decided.outcomes[CHILDREN][Label.ADDRESS], Open)
+
+
 def test_a_compartment_without_an_action_is_withheld_and_spoils_nothing_else() -> None:
     bundle = replace(BUNDLE, openable=BUNDLE.openable - {Label.ADDRESS})
 
@@ -201,6 +237,17 @@ def test_a_compartment_without_an_action_is_withheld_and_spoils_nothing_else() -
         ("resource.other_authority", {"other_authority": True}, {"risk_rises": True}),
         ("resource.risk_rises", {"risk_rises": True}, {"other_authority": True}),
         ("resource.tags.isEmpty()", {"tags": frozenset()}, {"tags": frozenset({Tag.SUPERVISED})}),
+        (
+            'resource.consent_patient == Tellwise::Consent::"given"',
+            {"consent_patient": Consent.GIVEN},
+            {"consent_patient": Consent.WITHDRAWN},
+        ),
+        (
+            'resource.consent_patient == Tellwise::Consent::"refused"',
+            {"consent_patient": Consent.REFUSED},
+            {"consent_patient": Consent.NOT_SOUGHT},
+        ),
+        ("resource.caldicott_authority", {"caldicott_authority": True}, {"risk_rises": True}),
         ("principal in resource.source", {"source": police().agency}, {"source": children().agency}),
     ],
 )
@@ -208,14 +255,19 @@ def test_each_fact_reaches_the_policies_that_ask_for_it(
     condition: str, holds: dict[str, Any], does_not_hold: dict[str, Any]
 ) -> None:
     nodes = cedarpy.PolicySet.from_str(f"permit (principal, action, resource) when {{ {condition} }};").to_pst()
-    asks = pst.PolicySet({}, {GROUND: replace(nodes.static_policies["policy0"], id=GROUND)}, ())
-    engine = Engine(replace(BUNDLE, policy_set=cedarpy.PolicySet.from_pst(asks)))
+    asks = Slices({GROUND: replace(nodes.static_policies["policy0"], id=GROUND)})
+    engine = Engine(replace(BUNDLE, slices=asks))
 
     told = engine.decide(replace(STATEMENT, **holds), [police()]).outcomes[POLICE]
     not_told = engine.decide(replace(STATEMENT, **does_not_hold), [police()]).outcomes[POLICE]
 
     assert set(told.values()) == {Open((GROUND,))}
     assert set(not_told.values()) == {Withheld((), NO_GROUND)}
+
+
+def test_what_nobody_has_said_of_a_consent_or_an_authority_is_no() -> None:
+    assert STATEMENT.consent_patient is Consent.NOT_SOUGHT
+    assert STATEMENT.caldicott_authority is False
 
 
 @pytest.mark.parametrize("name", ['a"b', "a\\b", "a\nb", "Tellwise::Desk", "asked", "police", "é 😀"])

@@ -17,8 +17,9 @@ GROUND = """
 @urgency("priority")
 @retain("tenancy")
 permit (principal in Tellwise::DeskType::"housing_authority", action == Tellwise::Action::"open_identity", resource)
-when { context.reach.team && resource.risk >= 2 };
+when { context.reach.team && resource.kind == Tellwise::Kind::"risk.changed" && resource.risk >= 2 };
 """
+KIND = 'resource.kind == Tellwise::Kind::"risk.changed"'
 GUARD = """
 @id("guard.signed")
 @reason("Only who has signed is told")
@@ -98,6 +99,20 @@ def test_what_is_almost_refused_loads() -> None:
         ("resource.risk >= 2", "resource.kind >= 2", "unexpected type"),
         ('in Tellwise::DeskType::"housing_authority"', "== ?principal", "a template"),
         ("when {", "wehn {", "`grounds/invented.cedar`"),
+        (f"{KIND} && ", "", "does not name the kinds"),
+        (f"{KIND} &&", f"{KIND} ||", "does not name the kinds"),
+        (f"{KIND} && ", f"!({KIND}) && ", "does not name the kinds"),
+        ("resource.kind == T", "resource.kind != T", "does not name the kinds"),
+        ('principal in Tellwise::DeskType::"housing_authority"', "principal", "does not name the types of desk"),
+        ("resource.risk >= 2", 'resource.consent_patient != Tellwise::Consent::"refused"', "can still be obtained"),
+        ("resource.risk >= 2", 'resource.consent_patient == Tellwise::Consent::"refused"', "can still be obtained"),
+        ("resource.risk >= 2", 'Tellwise::Consent::"given" == resource.consent_patient', "can still be obtained"),
+        ("resource.risk >= 2", "!resource.caldicott_authority", "can still be obtained"),
+        ("resource.risk >= 2", "resource.caldicott_authority == resource.risk_rises", "can still be obtained"),
+        ("resource.risk >= 2", "(if resource.caldicott_authority then true else false)", "can still be obtained"),
+        ("resource.risk >= 2", "(if true then resource else resource).caldicott_authority", "can still be obtained"),
+        ("resource.risk >= 2 }", "true } unless { resource.caldicott_authority }", "can still be obtained"),
+        ("resource.risk >= 2", 'resource.consent_patient == Tellwise::Consent::"givn"', "not declared as a valid eid"),
     ],
 )
 def test_a_ground_that_is_almost_right_is_refused(old: str, new: str, problem: str) -> None:
@@ -123,6 +138,9 @@ def test_a_ground_that_is_almost_right_is_refused(old: str, new: str, problem: s
         ("principal.signed", 'if principal in Tellwise::DeskType::"dwp" then false else true', "membership with `in`"),
         ("principal.signed", "principal in (if principal in principal then principal else principal)", "with `in`"),
         ("principal.signed", "principal.sined", "attribute `sined`"),
+        ("unless {", "when { resource.caldicott_authority } unless {", "can still be obtained"),
+        ("principal.signed", 'resource.consent_patient != Tellwise::Consent::"refused"', "can still be obtained"),
+        ("principal.signed", "principal.signed == resource.caldicott_authority", "can still be obtained"),
     ],
 )
 def test_a_guard_that_is_almost_right_is_refused(old: str, new: str, problem: str) -> None:
@@ -135,15 +153,29 @@ def test_a_guard_that_is_almost_right_is_refused(old: str, new: str, problem: st
         'principal in Tellwise::DeskType::"dwp"',
         'principal.signed && (principal in Tellwise::DeskType::"dwp" || principal.suspended)',
         'principal in [Tellwise::DeskType::"dwp", Tellwise::DeskType::"smb"]',
+        'resource.consent_patient == Tellwise::Consent::"given" || resource.caldicott_authority',
     ],
 )
-def test_membership_that_must_hold_may_stand_in_a_guard(condition: str) -> None:
+def test_membership_and_what_can_be_obtained_may_be_what_lifts_a_guard(condition: str) -> None:
     Bundle.from_texts(schema(), altered("guards/invented.cedar", "principal.signed", condition))
 
 
 @pytest.mark.parametrize("condition", ["context.reach.team", "(context.reach.team || context.reach.area)"])
 def test_a_ground_may_need_one_bit_of_reach_or_one_of_several(condition: str) -> None:
     Bundle.from_texts(schema(), altered("grounds/invented.cedar", "context.reach.team", condition))
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        'resource.consent_patient == Tellwise::Consent::"given"',
+        "(resource.caldicott_authority || resource.risk >= 2)",
+        'principal in [Tellwise::DeskType::"dwp", Tellwise::DeskType::"smb"]',
+        '[Tellwise::Kind::"order.made", Tellwise::Kind::"risk.changed"].contains(resource.kind)',
+    ],
+)
+def test_a_ground_may_ask_for_what_can_be_obtained_and_for_several_kinds_and_desk_types(condition: str) -> None:
+    Bundle.from_texts(schema(), altered("grounds/invented.cedar", "resource.risk >= 2", condition))
 
 
 def test_no_ground_and_no_guard_are_refused_and_so_is_nothing_at_all() -> None:

@@ -1,7 +1,7 @@
 """For any question: nothing above the ceiling of the desk, whatever the publisher sends and whatever a ground says.
 
-Ceilings and limits are copied by hand from the study, apart from the policies. That what is open is what the rules say is
-tested in tests/tables/test_rules_2026.py.
+Ceilings and limits are copied from the study, apart from the policies. That what is open is what the rules say, no more
+and no less, is tested in tests/tables/test_rules_2026.py.
 """
 
 from dataclasses import replace
