@@ -299,6 +299,23 @@ def read(path: Path, queries: tuple[str, ...]) -> list[list[tuple[object, ...]]]
         database.close()
 
 
+@pytest.mark.parametrize(("table", "begins"), [("ledger_entry", b'{"'), ("ledger_checkpoint", LANE.encode())])
+def test_a_byte_that_was_changed_in_a_table_past_its_index_is_found(
+    day: Path, tmp_path: Path, table: str, begins: bytes
+) -> None:
+    """SQLite finds rows by an index that has the ledger's name too: the file read by its tables says another thing."""
+    shutil.copytree(day, tmp_path / "data")
+    path, name = hub_db(tmp_path / "data"), LANE.encode()
+    data = path.read_bytes()
+    place = next(  # a row: the name, a number of one byte, and what is kept under both
+        at for at in range(len(data)) if data.startswith(name, at) and data.startswith(begins, at + len(name) + 1)
+    )
+    path.write_bytes(with_byte(data, place, data[place] ^ 1))
+
+    report = verify_folder(tmp_path / "data")
+    assert f"table `{table}`" in places(report)
+
+
 @pytest.mark.parametrize("left", [0, 100, 4_096, 40_000])
 def test_a_file_that_ends_too_early_cannot_be_read(day: Path, tmp_path: Path, left: int) -> None:
     shutil.copytree(day, tmp_path / "data")

@@ -9,12 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from functools import cache
 from random import Random
+from typing import TypeGuard
 
 import pytest
 from cedarpy import pst
 
 from policies import TELLABLE, Bundle, Engine, Reach
-from policies.expressions import conjuncts
+from policies.expressions import conjuncts, parts
 from policies.slices import AppliesTo, Slices, desk_types_asked
 from schemas import CATALOGUE, DESK_TYPES, AgencyClass, Consent, DeskType, Label, Risk, Tag
 from tests.tables.pages import Row, rows
@@ -57,9 +58,9 @@ def says_less(policy: pst.Template, changed: pst.Template | None) -> bool:
 
 def likely_first(policy_id: str, *, elsewhere: bool = False) -> list[Row]:
     """All rows, those first that are likely to notice, and of these the quick ones: most mutants die of the first."""
-    applies = BUNDLE.slices.applies.get(policy_id)
-
-    labels = labels_of(POLICIES[policy_id])
+    policy, applies = POLICIES[policy_id], BUNDLE.slices.applies.get(policy_id)
+    labels = labels_of(policy)
+    ways = [part.attr for clause in policy.clauses for part in parts(clause.expr) if is_reach(part)]
 
     def unlikely(row: Row) -> tuple[bool, bool, bool, int]:
         desk_types = {candidate.desk_type.value for candidate in row.candidates}
@@ -68,11 +69,18 @@ def likely_first(policy_id: str, *, elsewhere: bool = False) -> list[Row]:
         if applies is None:
             other_label = not row.statement.carried <= labels
             return other_label, not row.place.startswith("guards/"), policy_id not in row.because, cost
-        other_kind = (row.statement.kind not in (applies.kinds or ())) != elsewhere
+        other_kind = row.statement.kind not in (applies.kinds or ())
         other_desk = desk_types.isdisjoint(applies.desk_types or ())
-        return policy_id not in row.because, other_kind, other_desk or not everything, cost
+        if elsewhere:
+            other_kind = not other_kind or not any(getattr(row.candidates[0].reach, way) for way in ways)
+        other_label = not labels & row.statement.carried
+        return policy_id not in row.because, other_kind or other_label, other_desk or not everything, cost
 
     return sorted(rows(), key=unlikely)
+
+
+def is_reach(part: pst.Expr) -> TypeGuard[pst.GetAttr]:
+    return isinstance(part, pst.GetAttr) and isinstance(part.base, pst.GetAttr) and part.base.attr == "reach"
 
 
 def noticed(policy_id: str, changed: pst.Template | None, likely: Sequence[Row]) -> bool:
