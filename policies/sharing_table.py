@@ -71,7 +71,8 @@ _COLUMNS = ("desk type", "if", "is told", "acknowledge", "keep", "because")
 _INTRODUCTION = """\
 Every line is a ground: a desk of that type is told that much if the conditions of the line hold. A desk without a line
 hears nothing, and not even that there was something to hear. Of what a line names, a desk gets what the publisher has
-filled in. With every letter goes whom to ring.\
+filled in; of a correction, what it had of the notification that was wrong, and what was wrong. With every letter goes
+whom to ring.\
 """
 
 

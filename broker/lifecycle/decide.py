@@ -57,12 +57,10 @@ def decide(accepted: Accepted, turn: Turn) -> Decision:
     decided = engine.decide(statement, asked)
     for desk in decided.refused:
         turn.alarm(Event.DECISION_REFUSED, desk=desk, id=accepted.signed.notification.head.fields.id)
-    grants = [
-        _as_told_before(grant, original, statement.carried) if facts.corrects is not None else grant
-        for candidate in asked
-        if (grant := _grant(candidate, decided, turn)) is not None
-    ]
-    record = _record(accepted, statement, asked, decided, turn)
+    grants = [grant for candidate in asked if (grant := _grant(candidate, decided, turn)) is not None]
+    if facts.corrects is not None:
+        grants = [_as_told_before(grant, original, decided, statement.carried) for grant in grants]
+    record = _record(accepted, statement, asked, decided, grants, turn)
     return Decision(decided.bundle_digest, grants, seal_detail(record, accepted.person.key, turn.premises.entropy))
 
 
@@ -92,17 +90,27 @@ def _grant(candidate: Candidate, decided: Decided, turn: Turn) -> Grant | None:
     return Grant(candidate.desk, (Label.CONTACT, *opened), terms)
 
 
-def _as_told_before(grant: Grant, original: Told | None, carried: frozenset[Label]) -> Grant:
+def _as_told_before(grant: Grant, original: Told | None, decided: Decided, carried: frozenset[Label]) -> Grant:
     """A correction follows the record: a desk gets of it what it had of the notification corrected, and the correction.
 
-    Whether it gets it at all is the policies' affair, as always. What it had was within its limits then.
+    Whether it gets it at all is the policies' affair, as always; and what a guard refuses now (a consent was withdrawn
+    since, say) is refused here too.
     """
     had = None if original is None else original.to(grant.desk)
-    labels = {Label.CONTACT, Label.CORRECTION} | (set() if had is None else set(had.labels))
-    return replace(grant, labels=tuple(sorted(labels & (carried | {Label.CONTACT}))))
+    outcomes = decided.outcomes.get(grant.desk, {})
+    guarded = {label for label, outcome in outcomes.items() if isinstance(outcome, Withheld) and outcome.policy_ids}
+    labels = {Label.CORRECTION} | (set() if had is None else set(had.labels) - guarded)
+    return replace(grant, labels=(Label.CONTACT, *sorted((labels & carried) - {Label.CONTACT})))
 
 
-def _record(accepted: Accepted, statement: Statement, asked: list[Candidate], decided: Decided, turn: Turn) -> bytes:
+def _record(
+    accepted: Accepted,
+    statement: Statement,
+    asked: list[Candidate],
+    decided: Decided,
+    grants: list[Grant],
+    turn: Turn,
+) -> bytes:
     fields = accepted.signed.notification.head.fields
     return json_encode(
         {
@@ -118,6 +126,7 @@ def _record(accepted: Accepted, statement: Statement, asked: list[Candidate], de
             "carried": sorted(statement.carried),
             "other_authority": statement.other_authority,
             "desks": [_desk_record(candidate, decided) for candidate in asked],
+            "told": {grant.desk: sorted(grant.labels) for grant in grants},
         }
     )
 
