@@ -288,7 +288,8 @@ def test_a_flipped_bit_anywhere_in_a_file_is_found_or_harms_no_ledger(
         if not report.findings:
             assert read(path, what) == before, f"a changed bit at byte {place} was passed over"
 
-    assert outcomes.keys() == {"cannot be read", "found", "elsewhere"}
+    assert outcomes["found"] + outcomes["cannot be read"] > 0
+    assert outcomes["elsewhere"] > 0
 
 
 def read(path: Path, queries: tuple[str, ...]) -> list[list[tuple[object, ...]]]:
@@ -306,14 +307,18 @@ def test_a_byte_that_was_changed_in_a_table_past_its_index_is_found(
     """SQLite finds rows by an index that has the ledger's name too: the file read by its tables says another thing."""
     shutil.copytree(day, tmp_path / "data")
     path, name = hub_db(tmp_path / "data"), LANE.encode()
-    data = path.read_bytes()
-    place = next(  # a row: the name, a number of one byte, and what is kept under both
-        at for at in range(len(data)) if data.startswith(name, at) and data.startswith(begins, at + len(name) + 1)
-    )
-    path.write_bytes(with_byte(data, place, data[place] ^ 1))
+    data, before = path.read_bytes(), read(path, LEDGER_TABLES)
+    told = []
 
-    report = verify_folder(tmp_path / "data")
-    assert f"table `{table}`" in places(report)
+    for place in range(len(data)):  # of a row: the name, a number of one byte, and what is kept under both
+        if data.startswith(name, place) and data.startswith(begins, place + len(name) + 1):
+            path.write_bytes(with_byte(data, place, data[place] ^ 1))
+            if read(path, LEDGER_TABLES) != before:  # and no copy that SQLite left behind when it moved the row
+                report = verify_folder(tmp_path / "data")
+                told.append(f"table `{table}`" in places(report))
+
+    assert len(told) > 3
+    assert all(told)
 
 
 @pytest.mark.parametrize("left", [0, 100, 4_096, 40_000])
