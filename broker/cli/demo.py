@@ -1,4 +1,4 @@
-"""`tellwise demo`: a hub and six desks on this machine, and one day's story told as it happens."""
+"""`tellwise demo`: a hub and ten desks on this machine, and one day's story told as it happens."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Who plays in the demo: six desks of real kinds of agency in real places, and people who do not exist.
+"""Who plays in the demo: ten desks of real kinds of agency in real places, and people who do not exist.
 
 No address here is anybody's, and none has a postcode. The telephone numbers are those kept for drama by Ofcom.
 """

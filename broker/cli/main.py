@@ -31,7 +31,7 @@ def demo(
     once: Annotated[bool, typer.Option("--once", help="Play the story, verify it, and end.")] = False,
     data: Annotated[Path | None, typer.Option(help="Keep the data in this folder. Else it is thrown away.")] = None,
 ) -> None:
-    """Watch a notification find its way: a hub and six desks on this machine, with synthetic people."""
+    """Watch a notification find its way: a hub and ten desks on this machine, with synthetic people."""
     from broker.cli.demo import play
 
     _carefully(lambda: play(data, once=once))
