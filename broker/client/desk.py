@@ -73,10 +73,13 @@ class Desk:
     async def publish(self, draft: Draft) -> NotificationId:
         """Seal a draft, keep it in the outbox, and try to hand it over. It is ours to deliver from here on.
 
+        Whatever the link raises, the draft is in the outbox by then, and `flush` hands it over later.
+
         Raises:
             NotSent: a compartment is too long, or the hub is not known yet. Nothing is kept.
         """
-        await self._directory.read()
+        if self._directory.directory.founded is None:  # a desk that knows the hub needs no link to say something
+            await self._directory.read()
         notification = self.keep(draft)
         await self.flush()
         return notification
