@@ -5,6 +5,7 @@ LIMIT: whoever holds the data folder and its keys can ask. That a look is itself
 """
 
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,8 @@ def explain(
         person: Whom it was about, by an identifier other than a pseudonym.
         notification: Which one.
     """
-    known = known_person(Rows(_Committed(Reader(path)), vault), person)
+    with closing(Reader(path)) as reader:
+        known = known_person(Rows(_Committed(reader), vault), person)
     if known is None:
         return []
     with LedgerFile(path) as ledgers:

@@ -69,7 +69,8 @@ def record_repeat(signed: Signed, outcome: Outcome, turn: Turn) -> None:
 def record_refusal(raw: bytes, signed: Signed | None, reason: Reason, turn: Turn) -> None:
     """The line of a refusal; the raw bytes to quarantine; the answer to the publisher, if there is one.
 
-    The reason stands in the sealed detail alone: neither the entry nor the answer says it.
+    The reason stands in the sealed detail, and as a word of a closed list in the operator's log: neither the entry nor
+    the answer says it.
     """
     keys, entropy = turn.premises.keys, turn.premises.entropy
     detail = seal_detail(json_encode({"v": 1, "reason": reason.value}), keys.state, entropy)
