@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from broker.hub import INPUT
 from broker.ledger.details import open_detail
 from broker.ledger.entries import Decision, read_entry
 from broker.ports import RowKey, SealedRow, Table
 from broker.state.persons import known_person
 from broker.state.rows import Rows
 from broker.state.vault import Vault
+from broker.topics import INPUT
 from broker.transport.ledger_file import LedgerFile
 from broker.transport.reader import Reader
 from broker.transport.records import lane_name

@@ -6,11 +6,9 @@ turned away before it is stored, so that a sender's mistake leaves no plaintext 
 
 from collections.abc import Sequence
 
-from broker.hub import INPUT
-from broker.lifecycle import inbox
-from broker.lifecycle.control import DIRECTORY
 from broker.ports import Transport
 from broker.sealing.notification import SealedNotification
+from broker.topics import DIRECTORY, INPUT, inbox
 from schemas import Mailbox
 
 

@@ -20,9 +20,7 @@ from broker.state.delivery import Pending, pending
 from broker.state.frontiers import own_frontier
 from broker.state.rows import Rows
 from broker.state.vault import Vault
-
-INPUT = "outbox.http"
-"""The topic that all desks without a topic of their own write to, through the hub's edge."""
+from broker.topics import INPUT
 
 RECORDS_MAX = 500
 """Records a turn. More saves little per record and makes every letter wait longer."""

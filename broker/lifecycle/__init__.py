@@ -10,8 +10,7 @@
 `plan` runs them over one turn's records. It does no I/O: (records, state, policies, clock reading) -> plan.
 """
 
-from broker.lifecycle.deliver import inbox
 from broker.lifecycle.plan import Before, plan
 from broker.lifecycle.turn import Alarm, Batch, Plan, Premises
 
-__all__ = ["Alarm", "Batch", "Before", "Plan", "Premises", "inbox", "plan"]
+__all__ = ["Alarm", "Batch", "Before", "Plan", "Premises", "plan"]

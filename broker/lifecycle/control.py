@@ -22,13 +22,11 @@ from broker.state.cases import Case, put_case
 from broker.state.delivery import Epoch, put_epoch
 from broker.state.persons import link
 from broker.state.told import put_told, told_of
+from broker.topics import DIRECTORY
 from schemas import DeskId, area_table
 from schemas.kinds.case import CaseAssessed, CaseOpened, CaseTagged, ConsentRecorded, PersonLinked, TeamChanged
 from schemas.kinds.letter import LetterAcknowledged, LetterReturned
 from schemas.strict import b64u_encode
-
-DIRECTORY = "directory"
-"""The topic that every desk reads whole: directory events, and the checkpoints over them."""
 
 _FIRST_EPOCH = 0
 _T = TypeVar("_T")

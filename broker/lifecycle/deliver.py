@@ -7,17 +7,11 @@ never recorded.
 
 from broker.ledger.merkle import Digest
 from broker.ledger.proofs import InclusionProof, format_proof
-from broker.lifecycle.control import DIRECTORY
 from broker.lifecycle.turn import Turn
 from broker.sealing.letters import Item
 from broker.state.delivery import Pending, drop_pending
-from schemas import Mailbox
+from broker.topics import DIRECTORY, inbox
 from schemas.strict import b64u_decode, json_encode
-
-
-def inbox(mailbox: Mailbox) -> str:
-    """The topic of a desk's inbox. The one place that knows."""
-    return f"inbox.{mailbox}"
 
 
 def deliver(pending: list[Pending], note: bytes, turn: Turn) -> None:

@@ -24,14 +24,12 @@ from broker.state.delivery import Epoch, epoch_of, next_number
 from broker.state.persons import introduce
 from broker.state.told import Told, ToldDesk, put_told
 from broker.telemetry import Event
+from broker.topics import QUARANTINE
 from schemas import Label, Said, Urgency
 from schemas.kinds.letter import LetterAcknowledged, LetterReturned
 from schemas.strict import b64u_encode, json_encode
 
 _FIRST_PART = 1
-
-QUARANTINE = "quarantine"
-"""The topic that keeps what was refused, byte for byte, sealed under the state key."""
 
 
 def record_accepted(accepted: Accepted, turn: Turn) -> None:

@@ -13,12 +13,9 @@ from broker.app import desk_folders, hub_folder
 from broker.client import Sending, Trust
 from broker.client.store import DDL
 from broker.directory import Directory, read_event
-from broker.hub import INPUT
 from broker.ledger.details import open_detail
 from broker.ledger.entries import Acknowledgement, Alteration, Collection, Entry, read_entry
 from broker.ledger.merkle import leaf_hash
-from broker.lifecycle import inbox
-from broker.lifecycle.record import QUARANTINE
 from broker.ports import RowKey, SealedRow, Table
 from broker.sealing.entropy import system_entropy
 from broker.sealing.keyring import HubKeys, load_hub_keys
@@ -28,6 +25,7 @@ from broker.sealing.rejection import Rejected
 from broker.state.delivery import Epoch, Pending, epoch_of, pending
 from broker.state.rows import Rows
 from broker.state.vault import Vault
+from broker.topics import INPUT, QUARANTINE, inbox
 from broker.transport.database import open_database
 from broker.transport.ledger_file import LedgerFile
 from broker.transport.reader import Reader

@@ -13,10 +13,9 @@ import apsw
 import pytest
 
 from broker.app import hub_folder
-from broker.hub import INPUT
 from broker.ledger.entries import Disclosure
-from broker.lifecycle.record import QUARANTINE
 from broker.sealing.letters import Item, ItemKind
+from broker.topics import INPUT, QUARANTINE
 from schemas import DeskId, NotificationId
 from tests.faults.canaries import canaries_in
 from tests.faults.checker import Fault, check
