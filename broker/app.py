@@ -13,31 +13,24 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from broker.client import Desk, Trust
+from broker.client.card import card_of
 from broker.client.keys import load_desk_keys
-from broker.directory import (
-    DeskRegistered,
-    Directory,
-    DirectoryEvent,
-    HubFounded,
-    PolicyActivated,
-    sealing_key,
-    sign_event,
-    signing_key,
-)
+from broker.directory import Directory
 from broker.edge import LocalEdge
 from broker.errors import FolderUnusable, HubStopped, NotRegistered
 from broker.files import private_folder
 from broker.hub import Hub
 from broker.ledger.entries import Disclosure
+from broker.ledger.window import LedgerWindow
 from broker.lifecycle import Premises
 from broker.ports import Clock
+from broker.registrar import Registrar
 from broker.sealing.entropy import Entropy, system_entropy
 from broker.sealing.keyring import HubKeys, load_hub_keys
 from broker.sealing.keystore_file import FileKeyStore
-from broker.sealing.rejection import Rejected
-from broker.sealing.signatures import Algorithm
 from broker.state.vault import Vault
 from broker.transport.embedded import EmbeddedTransport
+from broker.transport.ledger_reader import LedgerReader
 from policies import Bundle, Engine
 from schemas import AgencyId, AreaCode, DeskId, DeskType, Label, SchemaRefused
 from schemas.compartments import Contact
@@ -47,18 +40,34 @@ from schemas.strict import b64u_encode
 class Tellwise:
     """A running hub on one machine, and the desks that were opened beside it."""
 
-    def __init__(self, folder: Path, hub: Hub, transport: EmbeddedTransport, clock: Clock, entropy: Entropy) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        hub: Hub,
+        transport: EmbeddedTransport,
+        stored: LedgerReader,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> None:
         """Join the parts; use `running`."""
         self.folder = folder
         self.hub = hub
         self._transport = transport
+        self._stored = stored
         self._clock = clock
         self._entropy = entropy
         self._desks: list[Desk] = []
-        self._entering = asyncio.Lock()
-        """One event of the directory at a time, since each says its number."""
-        self.edge = LocalEdge(transport)
+        premises = hub.premises
+        self.ledgers = LedgerWindow(
+            stored,
+            premises.keys.ledger,
+            lanes=(premises.lane,),
+            directory=premises.directory_log,
+        )
+        """The ledgers, as they are shown to desks."""
+        self.edge = LocalEdge(transport, self.ledgers)
         """The way to the hub for desks on this machine."""
+        self.registrar = Registrar(self._standing, self._enter, premises.keys.directory, clock, entropy)
 
     @property
     def directory(self) -> Directory:
@@ -68,6 +77,10 @@ class Tellwise:
     async def settled(self) -> None:
         """Wait until everything that was handed over is dealt with, and all that it caused lies in the inboxes."""
         await self.hub.until_settled(self.edge.taken_to)
+
+    def waiting(self) -> int | None:
+        """How many records lie in the hub's input and are not dealt with yet; None if the hub is not at work."""
+        return None if self.hub.read_to is None else max(0, self.edge.taken_to - self.hub.read_to)
 
     def desk(self, name: DeskId, contact: Contact) -> Desk:
         """Open a desk's own folder beside the hub's; registered or not."""
@@ -90,32 +103,19 @@ class Tellwise:
         signed: bool,
         addressed_only: bool = False,
     ) -> None:
-        """Enter a desk in the directory, with the public halves of the keys in its folder, and wait until it is there.
+        """Enter a desk of this machine in the directory, with the keys in its folder, and wait until it is there.
 
         Raises:
             NotRegistered: the name is taken, an area does not exist, or a field is wrong. Nothing is entered.
         """
         keys = load_desk_keys(private_folder(desk_folder(self.folder, desk)) / "keys.json", self._entropy)
-        async with self._entering:
-            try:
-                event = DeskRegistered.of(
-                    n=self.directory.size,
-                    at=self._clock.now(),
-                    desk=desk,
-                    agency=agency,
-                    desk_type=desk_type,
-                    patch=tuple(patch),
-                    signed=signed,
-                    mailbox=b64u_encode(self._entropy(16)),
-                    signing=keys.public_signing,
-                    sealing=keys.public_sealing,
-                    addressed_only=addressed_only,
-                )
-                self.directory.after(event)
-            except (Rejected, SchemaRefused) as error:
-                why = str(error) if isinstance(error, SchemaRefused) else "the name is taken, or an area does not exist"
-                raise NotRegistered(f"desk `{desk}` cannot be registered: {why}") from None
-            await self._enter(event)
+        try:
+            card = card_of(desk, keys)
+        except SchemaRefused as error:
+            raise NotRegistered(f"desk `{desk}` cannot be registered: {error}") from None
+        await self.registrar.register(
+            card, agency=agency, desk_type=desk_type, patch=patch, signed=signed, addressed_only=addressed_only
+        )
 
     def preview(self, sealed: bytes) -> dict[DeskId, frozenset[Label]]:
         """What each desk would be told of a sealed notification, as things stand: decided, and nothing of it kept.
@@ -128,57 +128,47 @@ class Tellwise:
             if isinstance(entry, Disclosure)
         }
 
-    async def found(self) -> None:
-        """Enter the hub itself and the policies at hand, where the directory does not have them yet."""
-        keys, premises = self.hub.premises.keys, self.hub.premises
-        async with self._entering:
-            if self.directory.founded is None:
-                await self._enter(
-                    HubFounded.of(
-                        n=self.directory.size,
-                        at=self._clock.now(),
-                        hub=premises.hub,
-                        lanes=(premises.lane,),
-                        ledger=keys.ledger.text(),
-                        voice=signing_key(keys.voice.kid, Algorithm.ED25519, keys.store.public("voice")),
-                        release=sealing_key(keys.release_kid, keys.release.public_bytes),
-                    )
-                )
-            if self.directory.policy != premises.policies.bundle.digest:
-                digest = premises.policies.bundle.digest
-                await self._enter(PolicyActivated.of(n=self.directory.size, at=self._clock.now(), digest=digest))
-
     async def close(self) -> None:
         """Let go of all files."""
         for desk in self._desks:
             desk.close()
+        self._stored.close()
         await self._transport.close()
 
-    async def _enter(self, event: DirectoryEvent) -> None:
-        await self.edge.put([sign_event(event, self.hub.premises.keys.directory)])
+    async def _enter(self, event: bytes) -> None:
+        await self.edge.put([event])
         await self.settled()
+
+    async def _standing(self) -> Directory:
+        return self.directory
 
 
 @asynccontextmanager
 async def running(
-    folder: Path, name: AgencyId, *, demo: bool, clock: Clock, entropy: Entropy = system_entropy
+    folder: Path,
+    name: AgencyId,
+    *,
+    demo: bool,
+    clock: Clock,
+    entropy: Entropy = system_entropy,
+    credential: bytes | None = None,
 ) -> AsyncIterator[Tellwise]:
     """Run a hub on *folder* until the block ends; then finish what is owed and let go.
 
     Args:
         folder: The data folder; made if it is not there.
         name: The hub's name: the origin of its ledgers begins with it.
-        demo: Whether this is a demonstration. Keys in files are refused otherwise, and no other key store exists yet.
+        demo: Whether this is a demonstration, with keys in clear.
         clock: Lane time comes from it.
         entropy: Where randomness comes from.
+        credential: What the hub's keys are sealed under, if this is no demonstration.
 
     Raises:
         LaneTaken: a hub runs on this folder already.
         FolderUnusable, EngineUnsafe, KeyUnavailable, StateUnreadable, PolicyNotInForce: as their texts say.
     """
     hub_home = private_folder(hub_folder(folder))
-    store = FileKeyStore(hub_home / "keys", entropy, demo=demo)
-    keys = load_hub_keys(hub_home / "keyring.json", store, name, entropy)
+    keys = hub_keys(folder, name, entropy, demo=demo, credential=credential)
     _give_trust(hub_home, name, keys)
     premises = Premises(
         hub=name,
@@ -190,11 +180,11 @@ async def running(
     )
     transport = EmbeddedTransport(hub_home / "hub.db", clock)
     hub = Hub(transport, premises, Vault(keys, entropy), clock)
-    tellwise = Tellwise(folder, hub, transport, clock, entropy)
+    tellwise = Tellwise(folder, hub, transport, LedgerReader(hub_home / "hub.db"), clock, entropy)
     turning = asyncio.create_task(hub.run())
     try:
         await hub.until_caught_up()
-        await tellwise.found()
+        await tellwise.registrar.found(premises)
         await tellwise.settled()
         yield tellwise
     except HubStopped:
@@ -206,6 +196,16 @@ async def running(
             await turning
         finally:
             await tellwise.close()
+
+
+def hub_keys(folder: Path, name: AgencyId, entropy: Entropy, *, demo: bool, credential: bytes | None) -> HubKeys:
+    """The keys of the hub in *folder*; made when there are none.
+
+    Raises:
+        FolderUnusable, KeyUnavailable: as the parts.
+    """
+    store = FileKeyStore(hub_folder(folder) / "keys", entropy, demo=demo, credential=credential)
+    return load_hub_keys(hub_folder(folder) / "keyring.json", store, name, entropy)
 
 
 def hub_folder(folder: Path) -> Path:

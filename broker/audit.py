@@ -4,7 +4,7 @@ LIMIT: whoever holds the data folder and its keys can ask. That a look is itself
     pages.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,8 @@ class ExplainedDesk:
 
     desk: str
     reach: tuple[str, ...]
+    told: bool
+    """Whether a letter was recorded for it."""
     opened: dict[str, tuple[str, ...]]
     """Compartments that it was told, with the grounds."""
     withheld: dict[str, tuple[tuple[str, ...], str]]
@@ -57,15 +59,17 @@ def explain(
             entry = read_entry(data)
             if isinstance(entry, Decision) and entry.id == notification:
                 sealed = next(sealed for number, sealed in ledgers.details(lane) if number == index)
-                return [_explained(desk) for desk in json_decode(open_detail(sealed, known.key))["desks"]]
+                record = json_decode(open_detail(sealed, known.key))
+                return [_explained(desk, record["told"]) for desk in record["desks"]]
     return []
 
 
-def _explained(record: dict[str, Any]) -> ExplainedDesk:
+def _explained(record: dict[str, Any], told: Collection[str]) -> ExplainedDesk:
     outcomes = record["outcomes"].items()
     return ExplainedDesk(
         desk=record["desk"],
         reach=tuple(record["reach"]),
+        told=record["desk"] in told,
         opened={label: tuple(outcome["open"]) for label, outcome in outcomes if "open" in outcome},
         withheld={
             label: (tuple(outcome["withheld"]), outcome["reason"])

@@ -1,11 +1,15 @@
-"""The hub's edge on one machine: all that a desk can reach of it. What a desk gives is durable before this returns.
+"""The hub's edge: all that a desk can reach of it. What a desk gives is durable before this returns.
 
 The desk's side knows it as `Link`. Nothing here has a key or a fact; what is not in the form of a notification is
 turned away before it is stored, so that a sender's mistake leaves no plaintext in the hub's files.
 """
 
+import asyncio
 from collections.abc import Sequence
 
+from broker.errors import HubForked, NotThere
+from broker.ledger.merkle import Proof
+from broker.ledger.window import LedgerWindow
 from broker.ports import Transport
 from broker.sealing.notification import SealedNotification
 from broker.topics import DIRECTORY, INPUT, inbox
@@ -15,14 +19,14 @@ from schemas import Mailbox
 class LocalEdge:
     """A driver of the desks' `Link`, for desks on the hub's own machine."""
 
-    def __init__(self, transport: Transport) -> None:
-        """Serve desks from *transport*."""
-        self._transport = transport
+    def __init__(self, transport: Transport, ledgers: LedgerWindow) -> None:
+        """Serve desks from *transport*, and prove to them what stands in *ledgers*."""
+        self._transport, self._ledgers = transport, ledgers
         self.taken_to = 0
         """The position in the hub's input after the last thing that was taken in here."""
 
     async def submit(self, notification: bytes) -> None:
-        """See `Link.submit`."""
+        """See `Link.submit`. Whether it comes from the future is the hub's to say."""
         await self.submit_all([notification])
 
     async def submit_all(self, notifications: Sequence[bytes]) -> None:
@@ -47,3 +51,10 @@ class LocalEdge:
     async def directory(self, start: int, items_max: int) -> Sequence[bytes]:
         """See `Link.directory`."""
         return [record.value for record in await self._transport.read(DIRECTORY, start, items_max, 0)]
+
+    async def consistency(self, log: str, sizes: Sequence[int]) -> Sequence[Proof]:
+        """See `Link.consistency`."""
+        try:
+            return await asyncio.to_thread(self._ledgers.consistency, log, sizes)
+        except NotThere as error:
+            raise HubForked(f"the hub does not prove that `{log}` only grew") from error

@@ -3,6 +3,8 @@
 Messages are one line, name desks, kinds and ids, and never a payload: an error travels to logs, traces and quarantine.
 """
 
+from collections.abc import Iterable
+
 from schemas import DeskId
 
 
@@ -54,8 +56,8 @@ class OutcomeUnknown(TellwiseError):
 
 
 class StateUnreadable(TellwiseError):
-    """A row of the lane's state does not open under the state key: the file was altered, or the keys are another
-    hub's."""
+    """A row of the lane's state does not open under the state key, or a ledger is not what was signed: the file was
+    altered, or the keys are another hub's."""
 
     next_step = "Run `tellwise ledger verify`, and restore the folder together with its keys."
 
@@ -111,3 +113,86 @@ class HubStopped(TellwiseError):
     """What was waited for will not come: the hub is no longer at work."""
 
     next_step = "Start it again; why it stopped stands in its log."
+
+
+class HubUnreachable(TellwiseError):
+    """The hub did not answer, or asks us to come back later. Nothing is lost: what we say stays in the outbox."""
+
+    next_step = "Nothing to do if it passes: it is tried again by itself. Else check the network and the hub's address."
+
+    def __init__(self, why: str, *, retry_after_s: float | None = None) -> None:
+        """*why* is our own words; *retry_after_s* is the hub's, if it named a time."""
+        super().__init__(f"the hub cannot be reached: {why}")
+        self.retry_after_s = retry_after_s
+
+
+class NotAdmitted(TellwiseError):
+    """The hub does not take us for the desk that we say we are: not registered yet, revoked, or with other keys."""
+
+    next_step = "Ask the hub's operator whether this desk is registered with the keys in its folder."
+
+
+class ClockApart(TellwiseError):
+    """This machine's clock and the hub's are further apart than the hub tolerates. What was sealed waits in the
+    outbox."""
+
+    next_step = "Set this machine's clock; what waits is sent by itself."
+
+
+class HubForked(TellwiseError):
+    """The hub does not prove that its ledger only grew since we last looked. Nothing more of it is believed."""
+
+    next_step = (
+        "Keep this folder as it is: it holds the evidence. Tell the hub's operator, and your own security officer."
+    )
+
+
+class DeskBusy(TellwiseError):
+    """Another process is at work on this desk's folder."""
+
+    next_step = "Let it do the work, or stop it first."
+
+
+class NotThere(TellwiseError):
+    """What was asked for of a ledger is not there, or not for whoever asks.
+
+    One class and one text for every cause, so that asking tells nobody what there is.
+    """
+
+    next_step = "Ask for what a signed checkpoint covers, and for an entry of your own."
+
+    def __init__(self) -> None:
+        super().__init__("not there")
+
+
+class UnknownLedger(TellwiseError):
+    """The hub has no ledger of this name, or has several and none was named."""
+
+    next_step = "Name one of those."
+
+    def __init__(self, known: Iterable[str]) -> None:
+        super().__init__("name a ledger of this hub: " + ", ".join(f"`{log}`" for log in known))
+
+
+class SettingsRefused(TellwiseError):
+    """A file of settings cannot be used. The text names the key."""
+
+    next_step = "Correct the named keys; every setting is described in deploy/README.md."
+
+
+class CannotListen(TellwiseError):
+    """The hub's edge cannot be opened where the settings say."""
+
+    next_step = "Choose another host or port, or correct the certificate; stop what else listens there."
+
+
+class CardRefused(TellwiseError):
+    """What should be a desk's card is none."""
+
+    next_step = "Ask the desk for the file that `tellwise desk new` made."
+
+
+class InstallationAltered(TellwiseError):
+    """The program that runs is not the one that was installed, file by file; nothing is started with it."""
+
+    next_step = "Install the wheel again, into an environment of its own, and find out who changed what was there."

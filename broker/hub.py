@@ -15,6 +15,7 @@ from broker.ledger.checkpoint import Checkpoint, sign_note
 from broker.ledger.entries import Entry, read_entry
 from broker.lifecycle import Before, Plan, Premises, plan
 from broker.ports import Assigned, Clock, Lane, Record, Table, Transport
+from broker.sealing.letters import ItemKind
 from broker.sealing.signatures import VerifyKey
 from broker.state.delivery import Pending, pending
 from broker.state.frontiers import own_frontier
@@ -89,6 +90,16 @@ class Hub:
             raise HubStopped("the hub does not own its lane")
         return self._turning.dry_run(record)
 
+    @property
+    def read_to(self) -> int | None:
+        """Every record of the input before this position is dealt with; None if this hub does not own the lane."""
+        return None if self._turning is None else self._turning.read_to
+
+    async def until_ended(self) -> None:
+        """Wait until `run` is over, for whatever reason."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._ended)
+
     def stop(self) -> None:
         """Finish the turn at hand, and deliver what it owes, then leave `run`."""
         self._stopping.set()
@@ -116,6 +127,7 @@ class Hub:
                 busy = turning.owes or self._stopping.is_set() or not self._caught_up
                 wait_ms = 0 if busy else IDLE_MS
                 records = await lane.poll(RECORDS_MAX, wait_ms)
+                telemetry.gauge(telemetry.Gauge.RECORDS_WAITING, len(records))
                 if records or turning.owes:
                     await turning.turn(records)
                 elif self._stopping.is_set():
@@ -168,6 +180,23 @@ class Turning:
         Raises:
             Fenced, OutcomeUnknown: as `Lane.transaction`; nothing here has changed then.
         """
+        letters, busy = _letters(self._pending), bool(records or self._pending)
+        with (
+            telemetry.timed(telemetry.Duration.TURN_LASTED),
+            telemetry.span(telemetry.Span.LANE_TURN, when=busy, records=len(records), letters=letters) as working,
+        ):
+            planned = await self._turn(records)
+            working.link(counted.traceparent for counted in planned.counted)
+        # LIMIT: what a turn with an unknown outcome committed after all is counted by nobody. The ledger is the truth.
+        for counted in planned.counted:
+            telemetry.count(counted.count)
+        telemetry.count(telemetry.Count.LETTER_DELIVERED, letters)
+        telemetry.count(telemetry.Count.ENTRY_RECORDED, sum(len(batch.leaves) for batch in planned.batches))
+        telemetry.gauge(telemetry.Gauge.LETTERS_PENDING, _letters(planned.pending))
+        for alarm in planned.alarms:
+            telemetry.emit(alarm.event, level=logging.WARNING, **alarm.ids)
+
+    async def _turn(self, records: Sequence[Record]) -> Plan:
         notes = {log: self._sign(log) for log in self._unsigned}
         before = Before(Rows(self._lane, self._vault), self.directory, self._frontiers, self._pending, notes)
         planned = plan(records, before, self._premises, self._clock.now())
@@ -176,8 +205,7 @@ class Turning:
         self._pending = planned.pending
         self._unsigned = {batch.log for batch in planned.batches}
         self._frontiers |= {batch.log: batch.after for batch in planned.batches}
-        for alarm in planned.alarms:
-            telemetry.emit(alarm.event, level=logging.WARNING, **alarm.ids)
+        return planned
 
     def dry_run(self, record: bytes) -> list[Entry]:
         """The entries that a record would make; nothing is committed."""
@@ -188,6 +216,12 @@ class Turning:
         return [read_entry(leaf.entry) for batch in lane for leaf in batch.leaves]
 
     async def _commit(self, planned: Plan, notes: dict[str, bytes], records: Sequence[Record]) -> None:
+        with telemetry.timed(telemetry.Duration.COMMIT_LASTED):
+            await self._write(planned, notes, records)
+        if records:
+            self.read_to = records[-1].offset + 1
+
+    async def _write(self, planned: Plan, notes: dict[str, bytes], records: Sequence[Record]) -> None:
         async with self._lane.transaction() as tx:
             for log, note in notes.items():
                 tx.sign(log, self._frontiers[log].size, note)
@@ -199,13 +233,15 @@ class Turning:
                 tx.record(batch.log, batch.before.size, batch.leaves, batch.after.to_bytes())
             if records:
                 tx.done(records[-1].offset + 1)
-        if records:
-            self.read_to = records[-1].offset + 1
 
     def _sign(self, log: str) -> bytes:
         frontier = self._frontiers[log]
         checkpoint = Checkpoint(log, frontier.size, frontier.root())
         return sign_note(checkpoint, self._premises.keys.ledger, self._premises.keys.sign_ledger)
+
+
+def _letters(items: Sequence[Pending]) -> int:
+    return sum(item.kind is ItemKind.LETTER for item in items)
 
 
 def _stored_directory(lane: Lane, vault: Vault, key: VerifyKey) -> Directory:

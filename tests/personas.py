@@ -231,6 +231,7 @@ FULL_FACTS = facts(
     flags=(Tag.CHILD_RELATED,),
     risk_rises=True,
     urgency=Urgency.URGENT,
+    traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
 )
 """Facts with every field filled. No kind takes all of them."""
 

@@ -5,10 +5,11 @@ import contextlib
 import logging
 import shutil
 import tempfile
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
-from broker.app import Tellwise, hub_folder, running
+from broker.app import hub_folder, hub_keys
 from broker.audit import ExplainedDesk, explain
 from broker.cli.demo_day import home_decided, home_proposed, home_requested, housing_joins
 from broker.cli.demo_people import (
@@ -24,17 +25,18 @@ from broker.cli.demo_people import (
     moved,
     resides,
 )
+from broker.cli.demo_processes import DeskProcess, Refused, at_work
 from broker.cli.telling import bold, say, say_report
 from broker.cli.verify_folder import verify_folder
-from broker.client import Desk, Draft, OpenedLetter
-from broker.client.adapter import Adapter, find_adapter
+from broker.client import Draft
 from broker.clock import SystemClock
 from broker.errors import FolderUnusable, NotSent
+from broker.files import write_whole
 from broker.sealing.entropy import system_entropy
 from broker.state.vault import Vault
 from policies import NO_GROUND
 from schemas import AreaCode, DeskId, Label, NotificationId, NotStrict, PersonKey, PersonScheme, UnknownArea, area_table
-from schemas.strict import json_decode, json_encode
+from schemas.strict import json_decode
 
 HELP = """
   move N DISTRICT        police say that person N has moved there       move 1 Chorley
@@ -43,7 +45,16 @@ HELP = """
   people, desks          who plays
   verify                 recompute the ledger, and compare it with what the desks kept
   quit
+
+  In another window, while this one stays open:
+  {url}/                                           what the hub offers to programs
+  tellwise ledger show --data {folder}
+  tellwise desk list --config {folder}/tellwise.toml
+  tellwise inbox --all --config {folder}/desks/blackburn-children/desk.toml
 """
+
+CASES_OPEN = "cases-open"
+"""A file that says that the cases were opened, in a folder that is kept."""
 
 
 def play(data: Path | None, *, once: bool) -> None:
@@ -69,49 +80,45 @@ def play(data: Path | None, *, once: bool) -> None:
 
 
 async def _play(folder: Path, *, once: bool) -> None:
-    async with running(folder, HUB, demo=True, clock=SystemClock()) as tellwise:
-        stage = await Stage.set_up(tellwise)
+    say("Starting them takes some seconds ...")
+    async with at_work(folder) as (url, desks):
+        say(f"The hub is one process, at {url}; {len(desks)} desks are {len(desks)} others, each with keys of its own.")
+        say(f"{len(PEOPLE)} invented people.")
+        stage = Stage(folder, desks)
+        await stage.open_cases()
         await stage.day(PEOPLE[0], "Blackburn with Darwen")
-        await tellwise.settled()
         say()
         say(bold("The ledger, recomputed from its entries and compared with what the desks kept:"))
         say_report(verify_folder(folder))
         if not once:
             say()
-            print(bold("What next?") + HELP)
+            print(bold("What next?") + HELP.format(url=url, folder=folder))
             await stage.take_more()
 
 
 class Stage:
-    """The demo's hub, its desks and where its people live."""
+    """The demo's desks, and where its people live."""
 
-    def __init__(self, tellwise: Tellwise, desks: dict[DeskId, Desk]) -> None:
-        """Stand ready; use `set_up`."""
-        self._tellwise = tellwise
+    def __init__(self, folder: Path, desks: dict[DeskId, DeskProcess]) -> None:
+        """Stand ready.
+
+        Args:
+            folder: Where the hub's files are: what is not told is explained from them, as an officer would.
+            desks: At work.
+        """
+        self._folder = folder
         self._desks = desks
         self._homes = {person.key: area_table().named(person.from_district).code for person in PEOPLE}
-        self._adapter: Adapter = find_adapter("jsonl")
+        keys = hub_keys(folder, HUB, system_entropy, demo=True, credential=None)
+        self._vault = Vault(keys, system_entropy)
 
-    @classmethod
-    async def set_up(cls, tellwise: Tellwise) -> "Stage":
-        """Register the desks and open the cases, where a kept folder does not have them yet."""
-        desks = {}
-        for desk in DESKS:
-            if desk.id not in tellwise.directory.desks:
-                await tellwise.register(
-                    desk.id, agency=desk.agency, desk_type=desk.desk_type, patch=desk.patch, signed=desk.signed
-                )
-            desks[desk.id] = tellwise.desk(desk.id, desk.contact)
-        say(
-            f"{len(DESKS)} desks, each with keys of its own; the hub holds none of them. {len(PEOPLE)} invented people."
-        )
-        stage = cls(tellwise, desks)
-        police = desks[POLICE]
-        if not police.store.position("seq"):
+    async def open_cases(self) -> None:
+        """Police open everybody's case, where a kept folder does not have it yet."""
+        police = self._desks[POLICE]
+        if not (self._folder / CASES_OPEN).exists():
             for person in PEOPLE:
-                await police.publish(case_opened(person, _demo_desk(POLICE).contact))
-            await tellwise.settled()
-        return stage
+                await police.say(record_of(case_opened(person, police.desk.contact)))
+            write_whole(self._folder / CASES_OPEN, b"")
 
     async def day(self, person: DemoPerson, district: str) -> None:
         """Somebody is found a home and moves there; tell who heard what, step by step."""
@@ -120,11 +127,10 @@ class Stage:
         _headline(f"Lancashire Probation ask {housing.title}: find a home for {person.title}.")
         heard = await self._tell(PROBATION, home_requested(person, today, probation.contact), brief=True)
         for draft in housing_joins(person, police.contact):
-            await self._desks[POLICE].publish(draft)
-        await self._tellwise.settled()
+            await self._desks[POLICE].say(record_of(draft))
         letter = heard.get(HOUSING)
         if letter is not None:
-            ref = PersonKey.of(scheme=PersonScheme.REF, identifier=letter.cover.person)
+            ref = PersonKey.of(scheme=PersonScheme.REF, identifier=letter["cover"]["person"])
             _headline(f"{housing.title}, propose a property.")
             proposed = home_proposed("accommodation.proposed", ref, person, area, today, housing.contact)
             await self._tell(HOUSING, proposed, brief=True)
@@ -181,13 +187,12 @@ class Stage:
                     for desk in DESKS:
                         say(f"{desk.id}: {desk.title}", 2)
                 case "verify":
-                    await self._tellwise.settled()
-                    say_report(verify_folder(self._tellwise.folder))
+                    say_report(verify_folder(self._folder))
                 case "":
                     return
                 case _:
                     print(HELP)
-        except (NotSent, UnknownArea, FolderUnusable) as error:
+        except (NotSent, UnknownArea, FolderUnusable, Refused) as error:
             say(f"Not sent: {error}", 2)
             raise _Told from None
 
@@ -198,40 +203,38 @@ class Stage:
             with contextlib.suppress(_Told):
                 try:
                     desk, record = _addressed(line, self._desks)
-                    draft = self._adapter.said(record)
-                except NotSent as error:
+                    _headline(f"{self._desks[desk].desk.title} says what line {number} says")
+                    await self._tell(desk, record)
+                except (NotSent, Refused) as error:
                     say(f"Line {number} not sent: {error}", 2)
-                    continue
-                _headline(f"{_demo_desk(desk).title} says: {draft.kind.name} (line {number})")
-                await self._tell(desk, draft)
 
-    async def _tell(self, publisher: DeskId, draft: Draft, *, brief: bool = False) -> dict[DeskId, OpenedLetter]:
+    async def _tell(
+        self, publisher: DeskId, said: Draft | dict[str, Any], *, brief: bool = False
+    ) -> dict[DeskId, dict[str, Any]]:
         """Publish, let every desk hear, and say who was told what; unless brief, also who was not, and why."""
-        notification = await self._desks[publisher].publish(draft)
-        await self._tellwise.settled()
-        heard: dict[DeskId, OpenedLetter] = {}
-        for name, desk in self._desks.items():
-            for letter in (await desk.hear()).letters:
-                if letter.head.id == notification:
-                    heard[name] = letter
+        record = record_of(said) if isinstance(said, Draft) else said
+        notification = NotificationId(await self._desks[publisher].say(record))
+        asked = self._asked(PersonKey.of(**_person_of(record)), notification)
+        told = [name for name, found in asked.items() if found.told and name in self._desks]
+        heard = {name: await self._desks[name].letter(notification) for name in self._desks if name in told}
         for name, letter in heard.items():
-            await self._desks[name].acknowledge(letter.head.id, _demo_desk(name).duty_worker)
-            _say_letter(_demo_desk(name), letter, brief=brief)
+            desk = self._desks[name]
+            await desk.say({"acknowledge": notification, "by": desk.desk.duty_worker})
+            _say_letter(desk.desk, letter, brief=brief)
         if brief:
             say(f"{len(DESKS) - len(heard) - 1} other desks: nothing, not even that there was something", 2)
         else:
-            self._say_why_not(publisher, draft.person, notification, set(heard))
+            self._say_why_not(publisher, asked, set(heard))
         return heard
 
-    def _say_why_not(
-        self, publisher: DeskId, person: PersonKey, notification: NotificationId, told: set[DeskId]
-    ) -> None:
-        hub = self._tellwise.hub
-        vault = Vault(hub.premises.keys, system_entropy)
-        path = hub_folder(self._tellwise.folder) / "hub.db"
-        asked = {desk.desk: desk for desk in explain(path, hub.premises.lane, vault, person, notification)}
+    def _asked(self, person: PersonKey, notification: NotificationId) -> dict[DeskId, ExplainedDesk]:
+        """What was decided, desk by desk, as the hub's own record of it says."""
+        path, lane = hub_folder(self._folder) / "hub.db", f"{HUB}/lane-0"
+        return {DeskId(desk.desk): desk for desk in explain(path, lane, self._vault, person, notification)}
+
+    def _say_why_not(self, publisher: DeskId, asked: dict[DeskId, ExplainedDesk], told: set[DeskId]) -> None:
         if not asked:
-            say("The hub refused it. Why stands in the ledger's sealed details.", 2)
+            say("The hub refused it, or nobody is told of such a thing.", 2)
             return
         for desk in DESKS:
             if desk.id in told or desk.id == publisher:
@@ -256,18 +259,18 @@ def _headline(text: str) -> None:
     say(bold(text))
 
 
-def _say_letter(desk: DemoDesk, letter: OpenedLetter, *, brief: bool) -> None:
-    told = ", ".join(label.value for label in sorted(letter.compartments) if label is not Label.CONTACT)
-    say(f"{desk.title}: told {told}", 2)
-    for reason in letter.cover.reasons:
+def _say_letter(desk: DemoDesk, letter: dict[str, Any], *, brief: bool) -> None:
+    labels = {label.value for label in Label} - {Label.CONTACT.value, Label.COVER.value}
+    say(f"{desk.title}: told {', '.join(sorted(labels & letter.keys()))}", 2)
+    cover, recorded = letter["cover"], letter["recorded"]
+    for reason in cover["reasons"]:
         say(f"because: {reason}", 6)
     if brief:
         return
-    if letter.cover.acknowledge_by is not None:
-        say(f"to acknowledge by {letter.cover.acknowledge_by:%A %d %B, %H:%M} UTC; the {desk.duty_worker} just did", 6)
-    checkpoint = letter.proven.checkpoint
-    root = checkpoint.root.hex()[:16]
-    say(f"proof: entry {letter.proven.index} of {checkpoint.size} in {checkpoint.origin}, root {root}", 6)
+    if cover["acknowledge_by"] is not None:
+        by = datetime.fromisoformat(cover["acknowledge_by"])
+        say(f"to acknowledge by {by:%A %d %B, %H:%M} UTC; the {desk.duty_worker} just did", 6)
+    say(f"proof: entry {recorded['entry']} of the {recorded['size']} in {recorded['ledger']} that the hub signed", 6)
 
 
 def _why(record: ExplainedDesk) -> str:
@@ -276,8 +279,23 @@ def _why(record: ExplainedDesk) -> str:
     return NO_GROUND if NO_GROUND in reasons else "; ".join(reasons)
 
 
-def _addressed(line: bytes, desks: dict[DeskId, Desk]) -> tuple[DeskId, bytes]:
-    """Who says a line of a file, and the line as the adapter takes it."""
+def record_of(draft: Draft) -> dict[str, Any]:
+    """A draft as a record that the adapter `jsonl` reads."""
+    facts = draft.facts(1).model_dump(mode="json", exclude_none=True, exclude={"seq", "traceparent"})
+    record = {name: value for name, value in facts.items() if value not in ([], False)}
+    said = {label.value: said.model_dump(mode="json", exclude_none=True) for label, said in draft.compartments.items()}
+    return {"kind": draft.kind.name, **record, **said}
+
+
+def _person_of(record: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return {"scheme": PersonScheme(record["person"]["scheme"]), "identifier": record["person"]["identifier"]}
+    except (KeyError, TypeError, ValueError):
+        raise NotSent("no `person` with `scheme` and `identifier`") from None
+
+
+def _addressed(line: bytes, desks: dict[DeskId, DeskProcess]) -> tuple[DeskId, dict[str, Any]]:
+    """Who says a line of a file, and the record as the adapter takes it."""
     try:
         record = json_decode(line)
         desk = DeskId(str(record.pop("desk")))
@@ -285,7 +303,7 @@ def _addressed(line: bytes, desks: dict[DeskId, Desk]) -> tuple[DeskId, bytes]:
         raise NotSent('not a JSON object with a "desk"') from None
     if desk not in desks:
         raise NotSent(f"no desk `{desk[:60]}` here; try `desks`")
-    return desk, json_encode(record)
+    return desk, record
 
 
 def _lines(path: str) -> list[bytes]:

@@ -3,27 +3,96 @@
 Exit codes: 0 all is well; 1 something was found; 2 it could not be done, and the next step is named.
 """
 
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
+from broker.cli.adapters import adapters
 from broker.cli.areas import areas
-from broker.errors import TellwiseError
-
-_T = TypeVar("_T")
+from broker.cli.desks import desks
+from broker.cli.ending import carefully
+from broker.cli.ledger import ledger
 
 app = typer.Typer(
     help="Agencies that protect the public tell each other what each is allowed to know, and can later prove it.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,  # its tracebacks show local variables, and those may be somebody's name
 )
-ledger = typer.Typer(help="The ledger: what was done, and the proof of it.", no_args_is_help=True)
+app.add_typer(desks, name="desk")
+app.add_typer(adapters, name="adapter")
 app.add_typer(ledger, name="ledger")
 app.add_typer(areas, name="areas")
+
+_HUB = Annotated[Path, typer.Option("--config", help="The hub's settings: `tellwise.toml`.")]
+_DESK = Annotated[Path, typer.Option("--config", help="The desk's settings: `desk.toml`.")]
+_JSON = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+
+
+@app.command()
+def new(
+    folder: Annotated[Path, typer.Argument(help="The hub's folder. Made if it is not there.")],
+    name: Annotated[str, typer.Option(help="The hub's name, for ever, such as `hub.northbury.example`.")],
+) -> None:
+    """Make a hub: its settings, each with what it is for, and the credential under which its keys are kept."""
+    from broker.cli.hub import new_hub
+
+    carefully(lambda: new_hub(folder, name))
+
+
+@app.command()
+def run(
+    config: _HUB,
+    demo_keys: Annotated[
+        bool, typer.Option("--demo", help="Keys in clear, this machine only: for a demonstration.")
+    ] = False,
+    until_end: Annotated[bool, typer.Option("--until-end", help="Stop also when standard input ends.")] = False,
+    as_json: _JSON = False,
+) -> None:
+    """Run a hub and its HTTP edge until it is stopped. Its log is on standard error."""
+    from broker.cli.hub import run_hub
+
+    carefully(lambda: run_hub(config, demo=demo_keys, as_json=as_json, until_end=until_end))
+
+
+@app.command()
+def publish(
+    file: Annotated[Path, typer.Argument(help="JSON, one notification a line; `-` for standard input.")],
+    config: _DESK,
+    as_json: _JSON = False,
+) -> None:
+    """Say what a file says. What is said lies in the desk's outbox first, and goes until the hub has it."""
+    from broker.cli.speaking import publish as say_it
+
+    carefully(lambda: say_it(config, file, as_json=as_json))
+
+
+@app.command()
+def inbox(
+    config: _DESK,
+    everything: Annotated[bool, typer.Option("--all", help="Also letters that were answered.")] = False,
+    wait_s: Annotated[int, typer.Option("--wait", help="Seconds to wait for something to come.", min=0, max=120)] = 0,
+    as_json: _JSON = False,
+) -> None:
+    """Hear what there is, and show the letters that nobody has acknowledged yet."""
+    from broker.cli.speaking import show_inbox
+
+    carefully(lambda: show_inbox(config, everything=everything, wait_s=wait_s, as_json=as_json))
+
+
+@app.command()
+def ack(
+    letter: Annotated[str, typer.Argument(help="The letter's id.")],
+    config: _DESK,
+    by: Annotated[str, typer.Option(help="Who read it, as the agency knows them; leaves the desk blinded.")],
+    part: Annotated[int, typer.Option(help="Which part of it.", min=1)] = 1,
+    back: Annotated[bool, typer.Option("--return", help="Give it back: it is not for this desk.")] = False,
+    as_json: _JSON = False,
+) -> None:
+    """A person has read a letter: tell the hub."""
+    from broker.cli.speaking import answer
+
+    carefully(lambda: answer(config, letter, part, by, back=back, as_json=as_json))
 
 
 @app.command()
@@ -34,7 +103,7 @@ def demo(
     """Watch a notification find its way: a hub and ten desks on this machine, with synthetic people."""
     from broker.cli.demo import play
 
-    _carefully(lambda: play(data, once=once))
+    carefully(lambda: play(data, once=once))
 
 
 @app.command()
@@ -46,7 +115,7 @@ def bench(
     from broker.bench import measure
     from broker.cli.telling import say_figures
 
-    say_figures(_carefully(lambda: measure(seconds)), as_json=as_json)
+    say_figures(carefully(lambda: measure(seconds)), as_json=as_json)
 
 
 @app.command()
@@ -60,31 +129,8 @@ def rehearse(
     """
     from broker.cli.rehearsing import play_all
 
-    if _carefully(lambda: play_all(files, as_json=as_json)):
+    if carefully(lambda: play_all(files, as_json=as_json)):
         raise typer.Exit(1)
-
-
-@ledger.command()
-def verify(data: Annotated[Path, typer.Option(help="The data folder.")]) -> None:
-    """Recompute everything, and compare it with every checkpoint that desks in the folder kept.
-
-    Exit code 0: all is as it was signed. 1: it is not, and it is said where. 2: it cannot be read.
-    """
-    from broker.cli.telling import say_report
-    from broker.cli.verify_folder import verify_folder
-
-    if say_report(_carefully(lambda: verify_folder(data))):
-        raise typer.Exit(1)
-
-
-def _carefully(do: Callable[[], _T]) -> _T:
-    try:
-        return do()
-    except TellwiseError as error:
-        print(f"tellwise: {error}\n          {error.next_step}", file=sys.stderr)
-        raise typer.Exit(2) from None
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
 
 
 if __name__ == "__main__":

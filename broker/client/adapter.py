@@ -4,37 +4,108 @@
 jsonl = "agency_adapters.jsonl:JsonLines"
 """
 
+import asyncio
 from importlib.metadata import entry_points
-from typing import Protocol
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, TypeVar
 
-from broker.client.compose import Draft
-from broker.client.opening import OpenedLetter
+from pydantic import BaseModel
+
+from broker.client.desk import Desk
+from broker.client.exchange import exchange
+from broker.client.inbox import Heard
 from broker.errors import UnknownAdapter
+from broker.ports import Clock
 
 _GROUP = "tellwise.adapters"
+_Settings_contra = TypeVar("_Settings_contra", bound=BaseModel, contravariant=True)
 
 
-class Adapter(Protocol):
-    """Turns records of one system into notifications, and letters into records of it. Keeps nothing."""
+class Work:
+    """What an adapter is given to work with while it runs."""
 
-    def said(self, record: bytes) -> Draft:
-        """What a record of the system says.
+    def __init__(self, desk: Desk, folder: Path, clock: Clock, stop: asyncio.Event) -> None:
+        """Join the parts.
+
+        Args:
+            desk: Open, and spoken for by nobody else.
+            folder: The desk's own; an adapter's relative paths begin here.
+            clock: The time.
+            stop: Ends the work.
+        """
+        self.desk, self.folder, self.clock, self.stop = desk, folder, clock, stop
+        self.news = asyncio.Event()
+        """Set when something was heard; the adapter clears it before it looks at what there is."""
+        self.receipts: asyncio.Queue[Any] = asyncio.Queue(10_000)
+        """What the hub did with what we said, for an adapter that tells. What nobody takes falls out of the end."""
+
+    def heard(self, brought: Heard) -> None:
+        """Note what was heard."""
+        for receipt in brought.receipts:
+            if self.receipts.full():
+                self.receipts.get_nowait()
+            self.receipts.put_nowait(receipt)
+        self.news.set()
+
+    async def pause(self, longest_s: float) -> bool:
+        """Wait for news or *longest_s*, whatever comes first. Returns whether the work goes on."""
+        waiting = [asyncio.ensure_future(event.wait()) for event in (self.news, self.stop)]
+        try:
+            await asyncio.wait(waiting, timeout=longest_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+        self.news.clear()
+        return not self.stop.is_set()
+
+
+class Adapter(Protocol[_Settings_contra]):
+    """Turns records of one agency's system into notifications, and letters into records of it.
+
+    What was said and heard lies in the desk's own store. An adapter keeps its place in both there too, so that a stop
+    at any line neither loses nor repeats anything: `Desk.keep(draft, also)` and `DeskStore.unhanded` are made for it.
+    """
+
+    settings: ClassVar[type[BaseModel]]
+    """The adapter's own table `[adapter.NAME]` in the desk's configuration. Unknown keys are errors."""
+
+    async def run(self, work: Work, settings: _Settings_contra) -> None:
+        """Work until `work.stop` is set.
 
         Raises:
-            NotSent: it cannot be said; the text names the field and holds no value.
+            TellwiseError: it cannot go on; the text names what to do, and no person.
         """
 
-    def heard(self, letter: OpenedLetter) -> bytes:
-        """A letter, as the system takes it."""
 
-
-def find_adapter(name: str) -> Adapter:
+def find_adapter(name: str) -> Adapter[Any]:
     """The adapter of this name.
 
     Raises:
         UnknownAdapter: none of this name is installed.
     """
     for point in entry_points(group=_GROUP, name=name):
-        adapter: Adapter = point.load()()
+        adapter: Adapter[Any] = point.load()()
         return adapter
     raise UnknownAdapter(name)
+
+
+async def run_adapter(adapter: Adapter[Any], work: Work, settings: BaseModel) -> None:
+    """Let an adapter work, and the desk talk to the hub beside it, until `work.stop`; when one ends, so does the other.
+
+    Raises:
+        TellwiseError: as the adapter and `exchange`.
+    """
+
+    async def adapt() -> None:
+        try:
+            await adapter.run(work, settings)
+        finally:
+            work.stop.set()
+
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(exchange(work.desk, work.heard, work.stop))
+            tasks.create_task(adapt())
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None

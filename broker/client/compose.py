@@ -48,8 +48,8 @@ class Draft:
     flags: tuple[Tag, ...] = ()
     risk_rises: bool = False
 
-    def facts(self, seq: int) -> Facts:
-        """The facts, with the count that the outbox gives.
+    def facts(self, seq: int, traceparent: str | None = None) -> Facts:
+        """The facts, with the count that the outbox gives and the trace that the notification gets when it is sealed.
 
         Raises:
             SchemaRefused: a fact is wrong; the text names it.
@@ -65,6 +65,7 @@ class Draft:
             corrects=self.corrects,
             flags=self.flags,
             risk_rises=self.risk_rises,
+            traceparent=traceparent,
         )
 
 

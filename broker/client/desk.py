@@ -1,50 +1,32 @@
-"""A desk at work: it says things, hears things, and a person acknowledges. Survives a stop at every line.
+"""A desk at work: it says things, hears things, and a person acknowledges. Survives a stop at every line."""
 
-What it says lies in the outbox before it is sent, and the same bytes go until the hub has them. What it hears is
-checked, opened and stored in one transaction with the place in the inbox, so that nothing is heard twice.
-"""
-
-import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from broker import telemetry
 from broker.client.compose import Draft, compose
 from broker.client.directory_reader import DirectoryReader
+from broker.client.inbox import Heard, Inbox
 from broker.client.keys import DeskKeys, load_desk_keys
 from broker.client.link import Link
-from broker.client.opening import OpenedLetter, open_letter, open_package, open_receipt, prove
-from broker.client.sealer import seal_draft
-from broker.client.store import INBOX, SEQ, DeskStore, Outgoing, Sending, StoredLetter
+from broker.client.outbox import Outbox
+from broker.client.store import DeskStore
 from broker.client.trust import Trust
-from broker.errors import NotSent, OpeningRefused
+from broker.errors import DeskBusy, NotSent
 from broker.files import private_folder
-from broker.ledger.checkpoint import Checkpoint
-from broker.ledger.proofs import parse_proof
 from broker.ports import Clock
 from broker.sealing.entropy import Entropy
-from broker.sealing.letters import Item, ItemKind
-from broker.sealing.rejection import Reason, Rejected
-from broker.telemetry import Event
+from broker.transport.lease import OwnerLock
 from schemas import DeskId, Label, Mailbox, NotificationId, PersonKey, PersonScheme, Purpose, Said
 from schemas.compartments import Contact
 from schemas.kinds.letter import ACKNOWLEDGED, RETURNED, LetterAcknowledged, LetterReturned
 
-_ITEMS_MAX = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """What one look into the inbox brought."""
-
-    letters: list[OpenedLetter]
-    refused: int
-    """Items that failed a check; each is an incident."""
-
 
 class Desk:
-    """One desk, on its own machine and in its own folder."""
+    """One desk, on its own machine and in its own folder.
+
+    Several processes may open one folder and say things. One of them at a time talks to the hub: whoever did so first,
+    until it closes. So what is said goes in order, and nothing is heard by two.
+    """
 
     def __init__(
         self, folder: Path, name: DeskId, contact: Contact, trust: Trust, link: Link, clock: Clock, entropy: Entropy
@@ -56,19 +38,25 @@ class Desk:
         """
         private_folder(folder)
         self.name = name
+        self.contact = contact
         self.keys: DeskKeys = load_desk_keys(folder / "keys.json", entropy)
         self.store = DeskStore(folder / "desk.db")
-        self._contact = contact
-        self._link = link
-        self._clock = clock
-        self._entropy = entropy
+        self._lock = OwnerLock(folder / "desk.db")
         self._directory = DirectoryReader(trust, self.store, link)
+        self._outbox = Outbox(name, self.keys, self.store, link, clock, entropy)
+        self._inbox = Inbox(name, self.keys, self.store, link, self._directory)
 
     def close(self) -> None:
         """Let go of the files."""
+        self._lock.close()
         self.store.close()
 
-    # --- steps 1 and 2 ---
+    @property
+    def mailbox(self) -> Mailbox | None:
+        """The name of our inbox, from the directory; None until we are registered."""
+        return self._inbox.mailbox
+
+    # --- what we say ---
 
     async def publish(self, draft: Draft) -> NotificationId:
         """Seal a draft, keep it in the outbox, and try to hand it over. It is ours to deliver from here on.
@@ -78,137 +66,53 @@ class Desk:
         Raises:
             NotSent: a compartment is too long, or the hub is not known yet. Nothing is kept.
         """
-        if self._directory.directory.founded is None:  # a desk that knows the hub needs no link to say something
-            await self._directory.read()
+        await self.meet()
         notification = self.keep(draft)
         await self.flush()
         return notification
 
-    def keep(self, draft: Draft) -> NotificationId:
+    async def meet(self) -> None:
+        """Know the hub: read its directory, if this desk never has. A desk that knows the hub needs no link for it."""
+        if self._directory.directory.founded is None:
+            await self._directory.read()
+
+    def keep(self, draft: Draft, also: Callable[[NotificationId], None] | None = None) -> NotificationId:
         """Seal a draft and keep it in the outbox; `flush` hands it over.
+
+        Args:
+            draft: What is said.
+            also: Done in the same transaction, given the notification's id.
 
         Raises:
             NotSent: as `publish`.
         """
-        try:
-            with self.store.transaction():
-                seq = self.store.position(SEQ) + 1
-                notification, sealed = seal_draft(
-                    draft,
-                    desk=self.name,
-                    keys=self.keys,
-                    hub=self._directory.directory.hub,
-                    seq=seq,
-                    now=self._clock.now(),
-                    entropy=self._entropy,
-                )
-                self.store.move(SEQ, seq)
-                self.store.put_out(notification, seq, sealed.to_bytes(), sealed.head.fields.exp)
-        except Rejected as error:
-            raise NotSent("cannot be sealed: a compartment is too long, or the hub is not in its directory") from error
-        return notification
+        founded = self._directory.directory.founded
+        if founded is None:
+            raise NotSent("this desk has never reached its hub, so it cannot seal to it")
+        return self._outbox.keep(draft, founded, also)
 
-    async def flush(self) -> None:
-        """Hand over what waits, in order. What has expired is marked, and must be said anew."""
-        now = self._clock.now().timestamp()
-        for waiting in self.store.outgoing(Sending.WAITING):
-            if now >= waiting.exp:
-                self._set_state(waiting, Sending.EXPIRED)
-                continue
-            await self._link.submit(waiting.sealed)
-            self._set_state(waiting, Sending.SENT)
+    async def flush(self) -> int:
+        """Hand over what waits, in order; returns how many the hub took.
 
-    def _set_state(self, waiting: Outgoing, state: Sending) -> None:
-        with self.store.transaction():
-            self.store.set_state(waiting.id, state)
+        If another process is at work on this folder, it is left to that one.
+
+        Raises:
+            HubUnreachable, NotAdmitted, ClockApart: the rest waits for the next time.
+        """
+        return await self._outbox.flush() if self._lock.take() else 0
 
     # --- step 7 ---
 
     async def hear(self, wait_ms: int = 0) -> Heard:
         """Take what lies in the inbox: keys, receipts, letters.
 
-        An item that fails a check is noted as an incident and passed over; who sent it learns nothing.
+        Raises:
+            DeskBusy: another process hears for this desk.
+            HubForked, HubUnreachable, NotAdmitted: as their texts say; what was taken before stays taken.
         """
-        letters: list[OpenedLetter] = []
-        refused = 0
-        await self._directory.read()
-        while items := await self._link.inbox(self.mailbox, self.store.position(INBOX), _ITEMS_MAX, wait_ms):
-            await self._directory.read()  # an item may need an event that came after we last looked
-            for data in items:
-                try:
-                    letter = self._take(data)
-                except OpeningRefused:
-                    refused += 1
-                else:
-                    letters += [] if letter is None else [letter]
-            wait_ms = 0
-        return Heard(letters, refused)
-
-    @property
-    def mailbox(self) -> Mailbox:
-        """The name of our inbox, from the directory; empty inbox until we are registered."""
-        desk = self._directory.directory.desks.get(self.name)
-        return Mailbox("unregistered") if desk is None else desk.mailbox
-
-    def _take(self, data: bytes) -> OpenedLetter | None:
-        position = self.store.position(INBOX)
-        try:
-            with self.store.transaction():
-                letter = self._open(data)
-                self.store.move(INBOX, position + 1)
-        except Rejected as rejected:
-            with self.store.transaction():
-                self.store.put_incident(position, rejected.reason, data)
-                self.store.move(INBOX, position + 1)
-            telemetry.emit(Event.ITEM_REFUSED, level=logging.WARNING, desk=self.name, item=position)
-            raise OpeningRefused from None
-        return letter
-
-    def _open(self, data: bytes) -> OpenedLetter | None:
-        item = Item.from_bytes(data)
-        directory = self._directory.directory
-        proven = prove(item, directory)  # 3
-        self._keep(proven.checkpoint, item)
-        match item.kind:
-            case ItemKind.PACKAGE:
-                opened = open_package(item, proven, self.name, directory, self.keys.sealing, self.keys.sealing_kid)
-                self.store.put_key(opened.package.kid, opened.key)
-                return None
-            case ItemKind.RECEIPT:
-                receipt = open_receipt(item, proven, self.name, directory)
-                self.store.answered(receipt.id, receipt.outcome)
-                return None
-            case ItemKind.LETTER:
-                letter = open_letter(item, proven, self.name, directory, self.store.keys())
-                return self._store(letter)
-
-    def _keep(self, checkpoint: Checkpoint, item: Item) -> None:
-        """A checkpoint that contradicts one that we kept shows a fork: nothing that it covers is believed."""
-        kept = self.store.kept_root(checkpoint.origin, checkpoint.size)
-        if kept is not None and kept != checkpoint.root:
-            raise Rejected(Reason.FORK)
-        self.store.keep_checkpoint(checkpoint, parse_proof(item.proof).note)
-
-    def _store(self, letter: OpenedLetter) -> OpenedLetter:
-        cover = letter.cover
-        if self.store.has_letter(letter.head.id, cover.part):  # 5
-            raise Rejected(Reason.REPLAY)
-        last = self.store.last_n(cover.lane)  # 8
-        if cover.n <= last:
-            raise Rejected(Reason.REPLAY)
-        if cover.n != last + 1:
-            telemetry.emit(Event.LETTER_MISSING, level=logging.ERROR, desk=self.name, expected=last + 1, found=cover.n)
-        stored = StoredLetter(  # 9
-            id=letter.head.id,
-            part=cover.part,
-            kind=letter.head.kind,
-            publisher=letter.head.iss,
-            cover=cover.model_dump(mode="json"),
-            compartments={label.value: said.model_dump(mode="json") for label, said in letter.compartments.items()},
-            acknowledged=None,
-        )
-        self.store.put_letter(stored, cover.lane, cover.n)
-        return letter
+        if not self._lock.take():
+            raise DeskBusy("another process is at work on this desk's folder")
+        return await self._inbox.hear(wait_ms)
 
     async def acknowledge(self, notification: NotificationId, user: str, part: int = 1) -> NotificationId:
         """A person has read a letter: say so to the hub.
@@ -237,9 +141,8 @@ class Desk:
         if letter is None or letter.acknowledged is not None:
             raise NotSent(f"no letter `{said.letter}` part {said.part} to answer")
         person = PersonKey.of(scheme=PersonScheme.REF, identifier=str(letter.cover["person"]))
-        compartments: Mapping[Label, Said] = {Label.CONTACT: self._contact, Label.CONTROL: said}
+        compartments: Mapping[Label, Said] = {Label.CONTACT: self.contact, Label.CONTROL: said}
         draft = compose(kind, person, Purpose.PUBLIC_PROTECTION, compartments)
-        sent = await self.publish(draft)
-        with self.store.transaction():
-            self.store.acknowledged(said.letter, said.part, sent)
+        sent = self.keep(draft, lambda sent: self.store.acknowledged(said.letter, said.part, sent))
+        await self.flush()
         return sent

@@ -4,6 +4,8 @@ So nobody can show one desk a key and another desk another, unless it signs two 
 it saw.
 """
 
+import asyncio
+
 from broker.client.link import Link
 from broker.client.store import DIRECTORY, DeskStore
 from broker.client.trust import Trust
@@ -29,31 +31,48 @@ class DirectoryReader:
         self._trust, self._store, self._link = trust, store, link
         self.directory = Directory()
         self._frontier: Frontier = EMPTY
+        self._read_to = -1
+        self._reading = asyncio.Lock()
+        """Two readings at once would each begin where the other has been by then."""
+        self._load()
+
+    def _load(self) -> None:
+        """Begin anew with what the store holds, if another process has read on since."""
+        position = self._store.position(DIRECTORY)
+        if position == self._read_to:
+            return
+        self.directory, self._frontier = Directory(), EMPTY
         try:
-            self.directory, self._frontier = self._after(store.events())
+            self.directory, self._frontier = self._after(self._store.events())
         except Rejected:
             raise OpeningRefused from None
+        self._read_to = position
 
     async def read(self) -> None:
         """Read what is new.
 
         Raises:
             OpeningRefused: an event that the directory key did not sign, or a checkpoint that does not fit the events
-                or
-                one that was kept. Nothing new is believed.
+                or one that was kept. Nothing new is believed.
         """
-        start = self._store.position(DIRECTORY)
+        async with self._reading:
+            await self._read()
+
+    async def _read(self) -> None:
+        self._load()
         waiting: list[bytes] = []
-        while items := await self._link.directory(start + len(waiting), _ITEMS_MAX):
+        while items := await self._link.directory(self._read_to + len(waiting), _ITEMS_MAX):
             for data in items:
                 waiting.append(data)
                 note = _checkpoint(data)
                 if note is not None:
-                    self._believe(waiting[:-1], note, start + len(waiting))
-                    start += len(waiting)
+                    is_ours = self._believe(waiting[:-1], note, self._read_to + len(waiting))
                     waiting = []
+                    if not is_ours:
+                        break
 
-    def _believe(self, events: list[bytes], note: bytes, position: int) -> None:
+    def _believe(self, events: list[bytes], note: bytes, position: int) -> bool:
+        """Take events that a checkpoint covers. False if another process was quicker: then we have what it took."""
         try:
             directory, frontier = self._after(events)
             hub = directory.hub
@@ -68,11 +87,18 @@ class DirectoryReader:
                 self._store.put_incident(position, reason, note)
             raise OpeningRefused from None
         with self._store.transaction():
-            for index, event in enumerate(events, start=self._frontier.size):
-                self._store.put_event(index, event)
-            self._store.keep_checkpoint(checkpoint, note)
-            self._store.move(DIRECTORY, position)
+            is_ours = self._store.position(DIRECTORY) == self._read_to
+            if is_ours:
+                for index, event in enumerate(events, start=self._frontier.size):
+                    self._store.put_event(index, event)
+                self._store.keep_checkpoint(checkpoint, note)
+                self._store.move(DIRECTORY, position)
+        if not is_ours:
+            self._load()
+            return False
+        self._read_to = position
         self.directory, self._frontier = directory, frontier
+        return True
 
     def _after(self, events: list[bytes]) -> tuple[Directory, Frontier]:
         directory = self.directory

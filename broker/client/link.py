@@ -3,11 +3,15 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from broker.ledger.merkle import Proof
 from schemas import Mailbox
 
 
 class Link(Protocol):
-    """The way to the hub. May delay or lose; whatever comes by it is checked before it is believed."""
+    """The way to the hub. May delay or lose; whatever comes by it is checked before it is believed.
+
+    Every method raises HubUnreachable for what passes by itself, and NotAdmitted if the hub does not know us.
+    """
 
     async def submit(self, notification: bytes) -> None:
         """Hand over a sealed notification. When this returns it is durable at the hub; a receipt follows in the inbox.
@@ -15,7 +19,8 @@ class Link(Protocol):
         Handing over the same bytes again does no harm.
 
         Raises:
-            Rejected: not in the form of a notification.
+            Rejected: not in the form of a notification of ours; it never will be taken.
+            ClockApart: it comes from the hub's future.
         """
 
     async def inbox(self, mailbox: Mailbox, start: int, items_max: int, wait_ms: int) -> Sequence[bytes]:
@@ -23,3 +28,14 @@ class Link(Protocol):
 
     async def directory(self, start: int, items_max: int) -> Sequence[bytes]:
         """The directory's events and checkpoints from number *start*, counted from 0."""
+
+    async def consistency(self, log: str, sizes: Sequence[int]) -> Sequence[Proof]:
+        """For each two neighbours of *sizes* the proof that the ledger only grew from one to the other.
+
+        Args:
+            log: The ledger's origin.
+            sizes: 2 to 101 sizes, each larger than the one before.
+
+        Raises:
+            HubForked: the hub does not prove it.
+        """

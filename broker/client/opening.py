@@ -107,7 +107,7 @@ def open_letter(
     letter = Letter.from_json(item.content)  # 1
     fields = letter.head.fields
     try:
-        publisher = directory.desk(fields.iss)
+        publisher = directory.signer(fields.iss, proven.entry.dir)
     except UnknownDesk as error:
         raise Rejected(Reason.SIGNER) from error
     letter.head.check_signature(letter.sig, publisher.verify_key)  # 2

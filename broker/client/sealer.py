@@ -13,6 +13,7 @@ from broker.sealing.entropy import Entropy
 from broker.sealing.head import make_head
 from broker.sealing.jwe import KEY_BYTES, seal_key_package
 from broker.sealing.notification import SealedNotification, release_extra
+from broker.telemetry import fresh_traceparent
 from schemas import DeskId, Label, NotificationId
 from schemas.strict import b64u_encode
 
@@ -20,7 +21,7 @@ from schemas.strict import b64u_encode
 def seal_draft(
     draft: Draft, *, desk: DeskId, keys: DeskKeys, hub: Hub, seq: int, now: datetime, entropy: Entropy
 ) -> tuple[NotificationId, SealedNotification]:
-    """Seal a draft under a fresh id.
+    """Seal a draft under a fresh id, with a fresh trace.
 
     Raises:
         Rejected: a compartment is too long for the largest bucket.
@@ -31,7 +32,7 @@ def seal_draft(
     extra = release_extra(hub.entry.hub, desk, release.kid)
     package = seal_key_package(message_key, hub.release_key, release.kid, extra, entropy)
     plain = {label: said.to_bytes() for label, said in draft.compartments.items()}
-    plain[Label.FACTS] = draft.facts(seq).to_bytes()
+    plain[Label.FACTS] = draft.facts(seq, fresh_traceparent(entropy)).to_bytes()
     compartments = {  # 3
         label: seal(data, Belonging(notification, desk, label.value), message_key, MESSAGE_KID, entropy)
         for label, data in plain.items()

@@ -24,7 +24,8 @@ CREATE TABLE outbox (id TEXT PRIMARY KEY, seq INTEGER NOT NULL UNIQUE, sealed BL
                      state TEXT NOT NULL) STRICT;
 CREATE TABLE letter (id TEXT NOT NULL, part INTEGER NOT NULL, lane TEXT NOT NULL, n INTEGER NOT NULL, kind TEXT NOT
 NULL,
-                     iss TEXT NOT NULL, opened BLOB NOT NULL, acknowledged TEXT, PRIMARY KEY (id, part)) STRICT;
+                     iss TEXT NOT NULL, opened BLOB NOT NULL, entry BLOB NOT NULL, proof TEXT NOT NULL,
+                     acknowledged TEXT, PRIMARY KEY (id, part)) STRICT;
 CREATE UNIQUE INDEX letter_n ON letter (lane, n);
 CREATE TABLE epoch (kid TEXT PRIMARY KEY, key BLOB NOT NULL) STRICT;
 CREATE TABLE directory_event (i INTEGER PRIMARY KEY, event BLOB NOT NULL) STRICT;
@@ -32,6 +33,7 @@ CREATE TABLE checkpoint (log TEXT NOT NULL, size INTEGER NOT NULL, root BLOB NOT
                          PRIMARY KEY (log, size)) STRICT;
 CREATE TABLE incident (i INTEGER PRIMARY KEY, item INTEGER NOT NULL, reason TEXT NOT NULL,
                        evidence BLOB NOT NULL) STRICT;
+CREATE TABLE handed (outlet TEXT NOT NULL, letter INTEGER NOT NULL, PRIMARY KEY (outlet, letter)) STRICT;
 CREATE TABLE cursor (name TEXT PRIMARY KEY, position INTEGER NOT NULL) STRICT;
 """
 
@@ -67,14 +69,31 @@ class Outgoing:
 class StoredLetter:
     """A letter as the desk keeps it."""
 
+    row: int
+    """Counts this desk's letters in the order in which they came; 0 before it is stored."""
     id: NotificationId
     part: int
     kind: str
     publisher: str
     cover: dict[str, object]
     compartments: dict[str, dict[str, object]]
+    recorded: dict[str, object]
+    """Where its entry stands: `ledger`, `entry` counted from 0, and `size` of the checkpoint that proves it."""
     acknowledged: str | None
-    """Id of the notification by which it was acknowledged."""
+    """Id of the notification by which it was acknowledged or returned."""
+
+    def as_json(self) -> dict[str, object]:
+        """The letter as it is handed to another system."""
+        return {
+            "id": self.id,
+            "part": self.part,
+            "kind": self.kind,
+            "from": self.publisher,
+            "acknowledged": self.acknowledged,
+            "recorded": self.recorded,
+            "cover": self.cover,
+            **self.compartments,
+        }
 
 
 class DeskStore:
@@ -120,12 +139,13 @@ class DeskStore:
         """Keep a sealed notification until the hub has answered."""
         self._db.execute("INSERT INTO outbox VALUES (?, ?, ?, ?, ?)", (notification, seq, sealed, exp, Sending.WAITING))
 
-    def outgoing(self, *states: Sending) -> list[Outgoing]:
-        """Notifications of ours in these states, in the order in which they were said."""
+    def outgoing(self, *states: Sending, most: int = -1) -> list[Outgoing]:
+        """Notifications of ours in these states, in the order in which they were said; at most *most*, if that is not
+        negative."""
         marks = ", ".join("?" * len(states))
         rows = self._db.execute(
-            f"SELECT id, sealed, exp, state FROM outbox WHERE state IN ({marks}) ORDER BY seq",  # noqa: S608 - marks only
-            states,
+            f"SELECT id, sealed, exp, state FROM outbox WHERE state IN ({marks}) ORDER BY seq LIMIT ?",  # noqa: S608 - marks only
+            (*states, most),
         )
         return [
             Outgoing(NotificationId(str(row[0])), _bytes(row[1]), int(str(row[2])), Sending(str(row[3])))
@@ -161,25 +181,57 @@ class DeskStore:
         row = self._one("SELECT max(n) FROM letter WHERE lane = ?", (lane,))
         return 0 if row is None or row[0] is None else int(str(row[0]))
 
-    def put_letter(self, letter: StoredLetter, lane: str, n: int) -> None:
-        """The effect of a letter: kept, in the same transaction as its id."""
-        opened = json_encode({"cover": letter.cover, "compartments": letter.compartments})
+    def put_letter(self, letter: StoredLetter, lane: str, n: int, evidence: tuple[bytes, str]) -> None:
+        """The effect of a letter: kept, in the same transaction as its id.
+
+        Args:
+            letter: What was opened.
+            lane: Whose letter it is.
+            n: Its count there.
+            evidence: Its ledger entry and the text that proves it.
+        """
+        opened = json_encode({"cover": letter.cover, "compartments": letter.compartments, "recorded": letter.recorded})
         self._db.execute(
-            "INSERT INTO letter VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
-            (letter.id, letter.part, lane, n, letter.kind, letter.publisher, opened),
+            "INSERT INTO letter VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
+            (letter.id, letter.part, lane, n, letter.kind, letter.publisher, opened, *evidence),
         )
+
+    def evidence(self, letter: StoredLetter) -> tuple[bytes, str]:
+        """The ledger entry of a letter, and the text that proves it."""
+        found = self._one("SELECT entry, proof FROM letter WHERE rowid = ?", (letter.row,))
+        if found is None:
+            raise KeyError(letter.row)
+        return _bytes(found[0]), str(found[1])
 
     def letters(self) -> list[StoredLetter]:
         """All letters, in the order in which they came."""
-        rows = self._db.execute("SELECT id, part, kind, iss, opened, acknowledged FROM letter ORDER BY rowid")
+        return [_stored(row) for row in self._db.execute(_LETTERS + "ORDER BY rowid")]
+
+    def unhanded(self, outlet: str, most: int) -> list[StoredLetter]:
+        """The first letters that *outlet* has not handed on, at most *most*, in the order in which they came.
+
+        Args:
+            outlet: The name of one way out to the agency's own system.
+            most: How many at the most.
+        """
+        rows = self._db.execute(
+            _UNHANDED,
+            (self.position(_outlet(outlet)), outlet, most),
+        )
         return [_stored(row) for row in rows]
+
+    def hand_on(self, outlet: str, letter: StoredLetter) -> None:
+        """*outlet* has handed a letter on: it is not among its `unhanded` any more."""
+        self._db.execute("INSERT OR IGNORE INTO handed VALUES (?, ?)", (outlet, letter.row))
+        low = self.position(_outlet(outlet))
+        while self._one("SELECT 1 FROM handed WHERE outlet = ? AND letter = ?", (outlet, low + 1)) is not None:
+            low += 1
+        self.move(_outlet(outlet), low)
+        self._db.execute("DELETE FROM handed WHERE outlet = ? AND letter <= ?", (outlet, low))
 
     def letter(self, notification: NotificationId, part: int) -> StoredLetter | None:
         """One letter; None if there is no such letter here."""
-        row = self._one(
-            "SELECT id, part, kind, iss, opened, acknowledged FROM letter WHERE id = ? AND part = ?",
-            (notification, part),
-        )
+        row = self._one(_LETTERS + "WHERE id = ? AND part = ?", (notification, part))
         return None if row is None else _stored(row)
 
     def acknowledged(self, notification: NotificationId, part: int, by: NotificationId) -> None:
@@ -216,6 +268,11 @@ class DeskStore:
         row = self._one("SELECT root FROM checkpoint WHERE log = ? AND size = ?", (log, size))
         return None if row is None else _bytes(row[0])
 
+    def last_checkpoint(self, log: str) -> tuple[int, bytes] | None:
+        """Size and root of the largest checkpoint that was kept of a ledger; None if none was."""
+        row = self._one("SELECT size, root FROM checkpoint WHERE log = ? ORDER BY size DESC LIMIT 1", (log,))
+        return None if row is None else (int(str(row[0])), _bytes(row[1]))
+
     def put_incident(self, item: int, reason: Reason, evidence: bytes) -> None:
         """Note that an inbox item was refused, and why: for this desk's own eyes. The item itself is the evidence."""
         self._db.execute(
@@ -249,17 +306,30 @@ def kept_checkpoints(path: Path) -> list[bytes]:
     return notes
 
 
+_LETTERS = "SELECT rowid, id, part, kind, iss, opened, acknowledged FROM letter "
+_UNHANDED = (
+    "SELECT rowid, id, part, kind, iss, opened, acknowledged FROM letter WHERE rowid > ? AND NOT EXISTS"
+    " (SELECT 1 FROM handed WHERE outlet = ? AND letter = letter.rowid) ORDER BY rowid LIMIT ?"
+)
+
+
 def _stored(row: tuple[object, ...]) -> StoredLetter:
-    opened = json_decode(_bytes(row[4]))
+    opened = json_decode(_bytes(row[5]))
     return StoredLetter(
-        id=NotificationId(str(row[0])),
-        part=int(str(row[1])),
-        kind=str(row[2]),
-        publisher=str(row[3]),
+        row=int(str(row[0])),
+        id=NotificationId(str(row[1])),
+        part=int(str(row[2])),
+        kind=str(row[3]),
+        publisher=str(row[4]),
         cover=opened["cover"],
         compartments=opened["compartments"],
-        acknowledged=None if row[5] is None else str(row[5]),
+        recorded=opened["recorded"],
+        acknowledged=None if row[6] is None else str(row[6]),
     )
+
+
+def _outlet(name: str) -> str:
+    return f"outlet:{name}"
 
 
 def _bytes(value: object) -> bytes:

@@ -4,6 +4,7 @@ whole."""
 from broker.directory.directory import Desk, Directory, Hub
 from broker.directory.events import (
     DeskRegistered,
+    DeskRevoked,
     DirectoryEvent,
     HubFounded,
     PolicyActivated,
@@ -19,6 +20,7 @@ from broker.directory.events import (
 __all__ = [
     "Desk",
     "DeskRegistered",
+    "DeskRevoked",
     "Directory",
     "DirectoryEvent",
     "Hub",

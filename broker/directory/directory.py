@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from broker.directory.events import DeskRegistered, DirectoryEvent, HubFounded, PolicyActivated
+from broker.directory.events import DeskRegistered, DeskRevoked, DirectoryEvent, HubFounded, PolicyActivated
 from broker.errors import UnknownDesk
 from broker.ledger.checkpoint import CheckpointRejected, VerifierKey
 from broker.sealing.hpke import PublicKey
@@ -90,6 +90,9 @@ class Directory:
     policy: str | None = None
     """Digest of the policy bundle in force; None: nothing may be decided."""
     desks: dict[DeskId, Desk] = field(default_factory=dict)
+    """Those that may publish and receive now."""
+    revoked: dict[DeskId, tuple[Desk, int]] = field(default_factory=dict)
+    """Those that may no longer, each with the size of the directory up to which it could."""
     by_area: dict[AreaCode, tuple[DeskId, ...]] = field(default_factory=dict)
     names: frozenset[str] = frozenset()
     """Mailboxes and key ids in use; none is ever given twice."""
@@ -118,13 +121,23 @@ class Directory:
         except KeyError:
             raise UnknownDesk(name) from None
 
+    def signer(self, name: DeskId, size: int) -> Desk:
+        """The desk of this name, if it could publish while the directory had *size* events.
+
+        Whoever holds a letter asks this: what a desk said before it was revoked stays said.
+
+        Raises:
+            UnknownDesk: there was none, or it was revoked by then.
+        """
+        desk, until = self.revoked.get(name, (None, 0))
+        return desk if desk is not None and size <= until else self.desk(name)
+
     def after(self, event: DirectoryEvent) -> "Directory":
         """The directory after one more event.
 
         Raises:
             Rejected: the event does not fit: a second founding, a desk, mailbox or key that is there already, a key
-                that
-                is none, an area that does not exist.
+                that is none, an area that does not exist, a desk that is not there to be revoked.
         """
         if event.n != self.size:  # said before, or in another place
             raise Rejected(Reason.REPLAY)
@@ -142,9 +155,11 @@ class Directory:
             case DeskRegistered():
                 self._check_founded()
                 return self._with_desk(event)
+            case DeskRevoked():
+                return self._without_desk(event)
 
     def _with_desk(self, event: DeskRegistered) -> "Directory":
-        if event.desk in self.desks or len(set(event.patch)) != len(event.patch):
+        if event.desk in self.desks or event.desk in self.revoked or len(set(event.patch)) != len(event.patch):
             raise Rejected(Reason.STATE)
         names = frozenset({event.mailbox, event.signing.kid, event.sealing.kid})
         if not self.names.isdisjoint(names) or len(names) != 3:
@@ -164,6 +179,20 @@ class Directory:
             by_area=by_area,
             names=self.names | names,
             unpatched=self.unpatched if event.patch or event.addressed_only else (*self.unpatched, desk.id),
+        )
+
+    def _without_desk(self, event: DeskRevoked) -> "Directory":
+        desk = self.desks.get(event.desk)
+        if desk is None:
+            raise Rejected(Reason.STATE)
+        left = {code: tuple(name for name in names if name != desk.id) for code, names in self.by_area.items()}
+        return replace(
+            self,
+            size=self.size + 1,
+            desks={name: other for name, other in self.desks.items() if name != desk.id},
+            revoked={**self.revoked, desk.id: (desk, self.size)},
+            by_area={code: names for code, names in left.items() if names},
+            unpatched=tuple(name for name in self.unpatched if name != desk.id),
         )
 
     def _check_founded(self) -> None:

@@ -77,6 +77,15 @@ class DeskRegistered(Said):
     """It serves no area and is found only where somebody names it or it is on a team, such as a national contact."""
 
 
+class DeskRevoked(Said):
+    """A desk neither publishes nor receives from here on. Its name is never given again."""
+
+    event: Literal["desk.revoked"] = "desk.revoked"
+    n: int = Field(ge=0)
+    at: AwareDatetime
+    desk: DeskIdField
+
+
 class PolicyActivated(Said):
     """A policy bundle is in force from here on, and no other."""
 
@@ -86,7 +95,7 @@ class PolicyActivated(Said):
     digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 
-DirectoryEvent = HubFounded | DeskRegistered | PolicyActivated
+DirectoryEvent = HubFounded | DeskRegistered | DeskRevoked | PolicyActivated
 
 _ANY_EVENT: TypeAdapter[DirectoryEvent] = TypeAdapter(Annotated[DirectoryEvent, Field(discriminator="event")])
 

@@ -20,12 +20,14 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from broker.directory import Directory, Hub, PolicyActivated, read_event
+from broker.errors import UnknownDesk
 from broker.ledger.checkpoint import Checkpoint, CheckpointRejected, decimal, open_note
 from broker.ledger.details import detail_digest
 from broker.ledger.entries import Decision, Disclosure, Entry, EntryRejected, Refusal, read_entry
 from broker.ledger.merkle import EMPTY, Digest, Frontier, extend, leaf_hash
 from broker.sealing.rejection import Rejected
 from broker.sealing.signatures import VerifyKey
+from schemas import DeskId
 from schemas.strict import b64u_encode
 
 
@@ -250,6 +252,7 @@ class _LaneCheck:
                 self._report.disclosures += 1
                 self._disclosures.append((index, entry.decision, entry.id))
                 self._check_policy(entry.policy, where)
+                self._check_desk(to, entry.dir, where)
                 if n in self._counts[to]:
                     self._report.find(where, f"letter {n} of desk `{to}` a second time")
                 self._counts[to][n] = index
@@ -260,6 +263,12 @@ class _LaneCheck:
             case Refusal():
                 return entry.detail
         return None
+
+    def _check_desk(self, desk: DeskId, size: int, where: str) -> None:
+        try:
+            self._directory.directory.signer(desk, size)
+        except UnknownDesk:
+            self._report.find(where, f"tells desk `{desk}`, which the directory did not have then")
 
     def _check_policy(self, digest: str, where: str) -> None:
         if digest not in self._directory.policies:

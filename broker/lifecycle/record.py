@@ -14,7 +14,7 @@ from broker.ledger.merkle import leaf_hash
 from broker.lifecycle.accept import Accepted, Signed
 from broker.lifecycle.decide import Decision, Grant
 from broker.lifecycle.release import release
-from broker.lifecycle.turn import Turn
+from broker.lifecycle.turn import Counted, Turn
 from broker.sealing.compartments import Belonging, seal
 from broker.sealing.letters import Cover, Duty, ItemKind, Letter, Obligation
 from broker.sealing.packages import Outcome, Receipt, sign_said
@@ -23,7 +23,7 @@ from broker.sealing.signatures import Typ
 from broker.state.delivery import Epoch, epoch_of, next_number
 from broker.state.persons import introduce
 from broker.state.told import Told, ToldDesk, put_told
-from broker.telemetry import Event
+from broker.telemetry import Count, Event
 from broker.topics import QUARANTINE
 from schemas import Label, Said, Urgency
 from schemas.kinds.letter import LetterAcknowledged, LetterReturned
@@ -56,12 +56,14 @@ def record_accepted(accepted: Accepted, turn: Turn) -> None:
         case _:
             entry = entries.Alteration.of(**taken)
     turn.enter(entry, item=_receipt(accepted.signed, Outcome.ACCEPTED, turn))
+    turn.counted.append(Counted(Count.NOTIFICATION_ACCEPTED, accepted.facts.traceparent))
 
 
 def record_repeat(signed: Signed, outcome: Outcome, turn: Turn) -> None:
     """The line of a retry, and the same answer as before."""
     fields = signed.notification.head.fields
     turn.enter(entries.Repeat.of(**turn.line(), actor=fields.iss, id=fields.id), item=_receipt(signed, outcome, turn))
+    turn.counted.append(Counted(Count.NOTIFICATION_REPEATED))
 
 
 def record_refusal(raw: bytes, signed: Signed | None, reason: Reason, turn: Turn) -> None:
@@ -83,6 +85,8 @@ def record_refusal(raw: bytes, signed: Signed | None, reason: Reason, turn: Turn
     turn.enter(entry, detail=detail, item=None if signed is None else _receipt(signed, Outcome.REFUSED, turn))
     turn.sends.append((QUARANTINE, seal_detail(raw, keys.state, entropy)))
     turn.alarm(Event.NOTIFICATION_QUARANTINED, reason=reason.value)
+    turn.counted += [Counted(Count.NOTIFICATION_QUARANTINED)]
+    turn.counted += [] if signed is None else [Counted(Count.NOTIFICATION_REFUSED)]
 
 
 def record_decision(accepted: Accepted, decision: Decision, turn: Turn) -> None:
@@ -162,6 +166,7 @@ def _cover(accepted: Accepted, grant: Grant, desk: Desk, n: int, turn: Turn) -> 
         obligations=tuple(duties),
         reasons=tuple(grant.terms.reasons),
         corrects=accepted.facts.corrects,
+        traceparent=accepted.facts.traceparent,
     )
 
 

@@ -20,7 +20,7 @@ from broker.sealing.letters import ItemKind
 from broker.state.delivery import Pending, put_pending
 from broker.state.frontiers import put_frontier
 from broker.state.rows import Rows
-from broker.telemetry import Event
+from broker.telemetry import Count, Event
 from policies import Engine
 from schemas import AgencyId, Mailbox
 from schemas.strict import b64u_encode
@@ -49,6 +49,15 @@ class Alarm:
 
     event: Event
     ids: dict[str, str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What became of one record, for the metrics."""
+
+    count: Count
+    traceparent: str | None = None
+    """The trace of a notification that was accepted, if it has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +92,8 @@ class Plan:
     rows: list[tuple[Table, RowKey, SealedRow | None]]
     batches: list[Batch]
     alarms: list[Alarm]
+    counted: list[Counted]
+    """To be said once it is committed, like the alarms."""
     directory: Directory
     pending: list[Pending]
     """What leaves in the turn after this one."""
@@ -99,6 +110,7 @@ class Turn:
     """Lane time: never earlier than what was last recorded."""
     sends: list[tuple[str, bytes]] = field(default_factory=list)
     alarms: list[Alarm] = field(default_factory=list)
+    counted: list[Counted] = field(default_factory=list)
     _entries: list[_PlannedEntry] = field(default_factory=list)
     _events: list[bytes] = field(default_factory=list)
 
@@ -130,18 +142,14 @@ class Turn:
     @contextmanager
     def attempt(self) -> Iterator[None]:
         """Keep what is planned inside only if the block ends well: one record's failure leaves no half of it behind."""
-        before = (len(self.sends), len(self.alarms), len(self._entries), len(self._events), self.directory)
+        lists: tuple[list[Any], ...] = (self.sends, self.alarms, self.counted, self._entries, self._events)
+        before, directory = [len(planned) for planned in lists], self.directory
         try:
             with self.rows.attempt():
                 yield
         except BaseException:
-            sends, alarms, entries, events, self.directory = before
-            for planned, length in (
-                (self.sends, sends),
-                (self.alarms, alarms),
-                (self._entries, entries),
-                (self._events, events),
-            ):
+            self.directory = directory
+            for planned, length in zip(lists, before, strict=True):
                 del planned[length:]
             raise
 
@@ -181,6 +189,7 @@ class Turn:
             rows=list(self.rows.sealed_changes()),
             batches=batches,
             alarms=self.alarms,
+            counted=self.counted,
             directory=self.directory,
             pending=waiting,
         )

@@ -15,6 +15,7 @@ from broker.sealing.head import Head
 from broker.sealing.notification import read_compartments
 from broker.sealing.rejection import Reason, Rejected
 from schemas import Label, Urgency
+from schemas.facts import TraceparentField
 from schemas.identifiers import DeskIdField, NotificationIdField, PersonRefField
 from schemas.said import Line, Paragraph, Said
 from schemas.strict import NotStrict, b64u_decode, b64u_encode, json_decode, json_encode
@@ -57,6 +58,8 @@ class Cover(Said):
     thread: NotificationIdField | None = None
     corrects: NotificationIdField | None = None
     provisional: bool = False
+    traceparent: TraceparentField | None = None
+    """As the publisher sealed it into the facts: the same for every desk that is told, and for nothing else."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,9 @@ class Typ(StrEnum):
     DIRECTORY = "tellwise-directory-1"
     PACKAGE = "tellwise-package-1+hpke21+pq01"
     RECEIPT = "tellwise-receipt-1"
+    CARD = "tellwise-card-1"
+    ASSERTION = "client-authentication+jwt"
+    """That a desk is who it says it is (draft-ietf-oauth-rfc7523bis). Used up at once, and nothing for a ledger."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,6 +158,20 @@ class AreaTable:
         found = self.by_name.get(wanted.casefold()) or self.districts.get(AreaCode(wanted.upper()))
         return found if found is not None else self._only(districts_after(wanted), name)
 
+    def patch_code(self, place: str, desk_type: DeskType) -> AreaCode:
+        """The code under which a desk of this type serves a place that is named by code or name.
+
+        Raises:
+            UnknownArea: a desk of this type serves nothing under this name, such as social care under that of a mere
+                district of a county; or it is the name of two bodies, and only a code tells which.
+        """
+        wanted = place.strip().casefold()
+        codes = frozenset[AreaCode]().union(*(district.areas_for(desk_type) for district in self.districts.values()))
+        found = [code for code in codes if wanted in (code.casefold(), self.name_of(code).casefold())]
+        if len(found) != 1:
+            raise UnknownArea(place, self._candidates(place))
+        return found[0]
+
     def name_of(self, code: AreaCode) -> str:
         """What the district, county or force of this code is called, or was in its day.
 

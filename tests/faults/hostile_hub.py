@@ -13,9 +13,10 @@ from typing import Any
 from cryptography.hazmat.primitives.keywrap import aes_key_unwrap
 
 from broker.client import Heard, StoredLetter
+from broker.errors import OpeningRefused
 from broker.ledger.checkpoint import Checkpoint, sign_note
 from broker.ledger.entries import Disclosure, Filler
-from broker.ledger.merkle import EMPTY, grow, leaf_hash
+from broker.ledger.merkle import EMPTY, Proof, grow, leaf_hash
 from broker.ledger.proofs import InclusionProof, format_proof
 from broker.sealing.compartments import Belonging, Compartment, seal
 from broker.sealing.entropy import system_entropy
@@ -28,7 +29,7 @@ from schemas import DeskId, Label, Mailbox, Purpose, Urgency
 from schemas.strict import b64u_decode, b64u_encode, json_decode, json_encode
 from tests.contracts.clock import MovedClock
 from tests.faults.county import HUB, LANE, open_desk
-from tests.faults.stored import directory_of, directory_topic, epoch_of_desk, hub_keys
+from tests.faults.stored import consistency_of, directory_of, directory_topic, epoch_of_desk, hub_keys
 
 _DIGEST = "A" * 43
 
@@ -36,10 +37,11 @@ _DIGEST = "A" * 43
 class HostileLink:
     """A way to the hub that hands over what it was given, whoever asks. A driver of `Link`."""
 
-    def __init__(self, directory: Sequence[bytes], items: Sequence[bytes]) -> None:
-        """Hand over these events of the directory, and these items as everybody's inbox."""
+    def __init__(self, day: Path, directory: Sequence[bytes], items: Sequence[bytes]) -> None:
+        """Hand over these events of the directory, and these items as everybody's inbox; prove what *day* can prove."""
         self.events = list(directory)
         self.items = list(items)
+        self._day = day
 
     async def submit(self, notification: bytes) -> None:
         """Take it, and lose it."""
@@ -51,6 +53,10 @@ class HostileLink:
     async def directory(self, start: int, items_max: int) -> Sequence[bytes]:
         """See `Link.directory`."""
         return self.events[start : start + items_max]
+
+    async def consistency(self, log: str, sizes: Sequence[int]) -> Sequence[Proof]:
+        """See `Link.consistency`."""
+        return consistency_of(self._day, log, sizes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +71,8 @@ class Listened:
 
 
 async def listen(day: Path, folder: Path, desk: DeskId, items: Sequence[bytes]) -> Listened:
-    """Let a desk hear these items.
+    """Let a desk take these items, one after the other: each is judged for itself. That a tree which only *items* prove
+    contradicts the one before is found by the look at all of them: see test_a_hub_that_forks.py.
 
     Args:
         day: The data folder with the directory that it reads.
@@ -73,9 +80,15 @@ async def listen(day: Path, folder: Path, desk: DeskId, items: Sequence[bytes]) 
         desk: Which one.
         items: Its inbox, from the first item on.
     """
-    listener = open_desk(folder, desk, HostileLink(directory_topic(day), items), MovedClock())
+    listener = open_desk(folder, desk, HostileLink(day, directory_topic(day), items), MovedClock())
+    heard = Heard()
     try:
-        heard = await listener.hear()
+        await listener.meet()
+        for item in items:
+            try:
+                listener._inbox.take(item, heard)
+            except OpeningRefused:
+                heard.refused += 1
         return Listened(
             heard,
             listener.store.letters(),

@@ -9,7 +9,7 @@ import asyncio
 import os
 import random
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from itertools import cycle
 from pathlib import Path
@@ -18,9 +18,10 @@ from broker.client import Desk, Draft, Link
 from broker.client.store import SEQ
 from broker.clock import SystemClock
 from broker.sealing.notification import SealedNotification
-from schemas import Mailbox, Tag
+from schemas import Tag
 from schemas.kinds.case import CaseTagged
 from tests.faults.county import BASALT, ONYX, QUARTZ, County, case_opened, control, county, moved, resides
+from tests.links import Passing
 from tests.personas import (
     BLACKBURN,
     BLACKBURN_CHILDREN,
@@ -70,28 +71,20 @@ class ReplyLost(Exception):
     """The hub has it, and the desk does not know."""
 
 
-class UnsureLink:
+class UnsureLink(Passing):
     """A way to the hub on which every fourth reply is lost, so that the desk must send again what is there already."""
 
     def __init__(self, edge: Link, chance: random.Random) -> None:
-        self._edge = edge
+        super().__init__(edge)
         self._chance = chance
 
     async def submit(self, notification: bytes) -> None:
         """See `Link.submit`."""
-        await self._edge.submit(notification)
+        await super().submit(notification)
         fields = SealedNotification.from_bytes(notification).head.fields
         os.write(1, f"said {fields.iss} {fields.id}\n".encode())  # durable, so it may not be lost from here on
         if self._chance.random() < 0.25:
             raise ReplyLost
-
-    async def inbox(self, mailbox: Mailbox, start: int, items_max: int, wait_ms: int) -> Sequence[bytes]:
-        """See `Link.inbox`."""
-        return await self._edge.inbox(mailbox, start, items_max, wait_ms)
-
-    async def directory(self, start: int, items_max: int) -> Sequence[bytes]:
-        """See `Link.directory`."""
-        return await self._edge.directory(start, items_max)
 
 
 async def work(desk: Desk, drafts: Iterator[Draft], chance: random.Random) -> None:

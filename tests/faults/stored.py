@@ -4,7 +4,8 @@ Nothing is changed and nothing is judged here: see checker.py.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -13,9 +14,11 @@ from broker.app import desk_folders, hub_folder
 from broker.client import Sending, Trust
 from broker.client.store import DDL
 from broker.directory import Directory, read_event
+from broker.errors import HubForked, NotThere
 from broker.ledger.details import open_detail
 from broker.ledger.entries import Acknowledgement, Alteration, Collection, Entry, read_entry
-from broker.ledger.merkle import leaf_hash
+from broker.ledger.merkle import Proof, leaf_hash
+from broker.ledger.window import LedgerWindow
 from broker.ports import RowKey, SealedRow, Table
 from broker.sealing.entropy import system_entropy
 from broker.sealing.keyring import HubKeys, load_hub_keys
@@ -28,6 +31,7 @@ from broker.state.vault import Vault
 from broker.topics import INPUT, QUARANTINE, inbox
 from broker.transport.database import open_database
 from broker.transport.ledger_file import LedgerFile
+from broker.transport.ledger_reader import LedgerReader
 from broker.transport.reader import Reader
 from broker.transport.records import lane_name
 from broker.transport.tables import TABLES
@@ -141,6 +145,21 @@ def directory_topic(folder: Path) -> list[bytes]:
     return _topic(hub_folder(folder) / "hub.db", "directory")
 
 
+def consistency_of(folder: Path, log: str, sizes: Sequence[int]) -> list[Proof]:
+    """What the hub of *folder* would prove of its ledger's growth.
+
+    Raises:
+        HubForked: it cannot.
+    """
+    with closing(LedgerReader(hub_folder(folder) / "hub.db")) as ledgers:
+        key = hub_keys(folder).ledger
+        window = LedgerWindow(ledgers, key, lanes=(f"{key.name}/lane-0",), directory=f"{key.name}/directory")
+        try:
+            return window.consistency(log, sizes)
+        except NotThere as error:
+            raise HubForked(str(error)) from error
+
+
 def epoch_of_desk(folder: Path, desk: DeskId) -> Epoch:
     """The key under which the hub wraps what a desk may open."""
     reader = Reader(hub_folder(folder) / "hub.db")
@@ -157,7 +176,8 @@ def read_stored(folder: Path) -> Stored:
     path = hub_folder(folder) / "hub.db"
     hub = Trust.load(hub_folder(folder) / "trust.json").hub
     keys, directory = hub_keys(folder), directory_of(folder)
-    mailboxes = {desk.mailbox: name for name, desk in directory.desks.items()}
+    everybody = [*directory.desks.values(), *(desk for desk, _ in directory.revoked.values())]
+    mailboxes = {desk.mailbox: desk.id for desk in everybody}
     reader = Reader(path)
     rows = Rows(_Committed(reader), Vault(keys, system_entropy))
     owed = pending(rows)

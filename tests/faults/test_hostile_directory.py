@@ -94,7 +94,7 @@ FORGED: list[tuple[Callable[[World, list[bytes]], list[bytes]], set[Reason]]] = 
 def test_a_directory_that_was_tampered_with_is_not_believed(
     world: World, forge: Callable[[World, list[bytes]], list[bytes]], reasons: set[Reason], tmp_path: Path
 ) -> None:
-    link = HostileLink(forge(world, directory_topic(world.day)), world.inboxes[US])
+    link = HostileLink(world.day, forge(world, directory_topic(world.day)), world.inboxes[US])
 
     async def hear() -> tuple[list[Reason], int]:
         desk = open_desk(world.prepared(tmp_path, US), US, link, MovedClock())
@@ -116,7 +116,7 @@ def test_what_a_desk_has_read_of_the_directory_it_goes_on_believing(
     world: World, forge: Callable[[World, list[bytes]], list[bytes]], reasons: set[Reason], tmp_path: Path
 ) -> None:
     honest = directory_topic(world.day)
-    link = HostileLink(honest, world.inboxes[US])
+    link = HostileLink(world.day, honest, world.inboxes[US])
 
     async def hear() -> None:
         desk = open_desk(world.prepared(tmp_path, US), US, link, MovedClock())

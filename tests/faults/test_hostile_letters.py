@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from broker.client import Heard
 from broker.client.keys import load_desk_keys
 from broker.client.opening import OpenedKey, OpenedLetter, open_letter, open_package, open_receipt, prove
 from broker.errors import OpeningRefused
@@ -156,7 +157,7 @@ def test_outside_every_refusal_is_the_same(world: World, tmp_path: Path, caplog:
 
 def test_what_a_caller_is_given_is_one_class_and_one_text(world: World, tmp_path: Path) -> None:
     forged = [json_encode(forge(world)) for forge, _ in FORGED]
-    link = HostileLink(directory_topic(world.day), [world.package])
+    link = HostileLink(world.day, directory_topic(world.day), [world.package])
     seen = set()
 
     async def take_each() -> None:
@@ -164,7 +165,7 @@ def test_what_a_caller_is_given_is_one_class_and_one_text(world: World, tmp_path
         await desk.hear()
         for item in (*forged, *RAW.values()):
             with pytest.raises(OpeningRefused) as refused:
-                desk._take(item)
+                desk._inbox.take(item, Heard())
             seen.add((type(refused.value), refused.value.args, refused.value.__cause__, repr(vars(refused.value))))
         desk.close()
 

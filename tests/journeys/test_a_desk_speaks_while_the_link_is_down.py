@@ -1,38 +1,28 @@
 """What a desk says while nothing can be reached is kept, and goes when the link is back: the same bytes, once."""
 
 import asyncio
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from broker.app import running
 from broker.cli.demo_people import DESKS, HUB, PEOPLE, POLICE, case_opened
-from broker.client import Desk, Link, Sending, Trust
+from broker.client import Desk, Sending, Trust
 from broker.clock import SystemClock
+from broker.errors import HubUnreachable
 from broker.sealing.entropy import system_entropy
-from schemas import Mailbox
+from tests.links import Passing
 
 
-class Cable:
+class Cable(Passing):
     """A way to the hub that can be cut."""
 
-    def __init__(self, link: Link) -> None:
-        self._link, self.is_cut = link, False
+    is_cut = False
 
     async def submit(self, notification: bytes) -> None:
-        await self._reachable().submit(notification)
-
-    async def inbox(self, mailbox: Mailbox, start: int, items_max: int, wait_ms: int) -> Sequence[bytes]:
-        return await self._reachable().inbox(mailbox, start, items_max, wait_ms)
-
-    async def directory(self, start: int, items_max: int) -> Sequence[bytes]:
-        return await self._reachable().directory(start, items_max)
-
-    def _reachable(self) -> Link:
         if self.is_cut:
-            raise ConnectionError
-        return self._link
+            raise HubUnreachable("the cable is cut")
+        await super().submit(notification)
 
 
 async def day(folder: Path) -> list[Sending]:
@@ -52,7 +42,7 @@ async def day(folder: Path) -> list[Sending]:
         police = Desk(folder / "desks" / POLICE, POLICE, one.contact, trust, cable, SystemClock(), system_entropy)
         await police.hear()
         cable.is_cut = True
-        with pytest.raises(ConnectionError):
+        with pytest.raises(HubUnreachable):
             await police.publish(case_opened(PEOPLE[0], one.contact))
         states = [waiting.state for waiting in police.store.outgoing(*Sending)]
         cable.is_cut = False

@@ -5,53 +5,38 @@ bytes until they are there, and takes the hub's answer only with the proof of it
 long is not sent any more, since it may no longer be so: it must be said anew.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from agency_adapters.jsonl import JsonLines
 from broker.client import Desk, Draft, Link, Sending
-from broker.errors import NotSent
+from broker.errors import HubUnreachable, NotSent
 from broker.ledger.entries import Collection, Refusal, Repeat, read_entry
 from broker.ledger.proofs import check_proof
 from broker.sealing.letters import Item
-from schemas import Mailbox
 from schemas.strict import json_decode, json_encode
 from tests.contracts.clock import MovedClock
 from tests.contracts.engine import story
 from tests.faults.checker import check
 from tests.faults.county import LANE, ONYX, case_opened, county, moved
 from tests.faults.stored import read_stored
+from tests.links import Passing
 from tests.personas import BLACKBURN, BLACKBURN_CHILDREN, POLICE, PRESTON, PRESTON_HOUSING
 
 DAY_S = 24 * 3_600
 
 
-class HubIsAway(Exception):
-    """Nobody answers there."""
-
-
-class Road:
+class Road(Passing):
     """The way to the hub, which may be closed."""
 
-    def __init__(self, edge: Link) -> None:
-        self._edge = edge
-        self.is_closed = False
+    is_closed = False
 
     async def submit(self, notification: bytes) -> None:
         """See `Link.submit`."""
         if self.is_closed:
-            raise HubIsAway
-        await self._edge.submit(notification)
-
-    async def inbox(self, mailbox: Mailbox, start: int, items_max: int, wait_ms: int) -> Sequence[bytes]:
-        """See `Link.inbox`."""
-        return await self._edge.inbox(mailbox, start, items_max, wait_ms)
-
-    async def directory(self, start: int, items_max: int) -> Sequence[bytes]:
-        """See `Link.directory`."""
-        return await self._edge.directory(start, items_max)
+            raise HubUnreachable("nobody answers there")
+        await super().submit(notification)
 
 
 def a_move() -> Draft:
@@ -72,7 +57,7 @@ async def test_police_are_told_that_it_was_accepted_with_the_proof_of_its_line_i
         await here.hear()
 
         assert stand(police) == [Sending.ACCEPTED]
-        items = await here.tellwise.edge.inbox(police.mailbox, 0, 10, 0)
+        items = await here.tellwise.edge.inbox(here.tellwise.directory.desk(POLICE.name).mailbox, 0, 10, 0)
         receipt = Item.from_bytes(items[-1])
         entry = read_entry(receipt.entry)
         assert isinstance(entry, Collection)
@@ -111,10 +96,10 @@ async def test_the_outbox_keeps_what_was_said_over_a_weekend_without_the_hub(tmp
         police = here.desks[POLICE.name]
         for each in roads:
             each.is_closed = True
-        with pytest.raises(HubIsAway):
+        with pytest.raises(HubUnreachable):
             await police.publish(a_move())
         clock.move(seconds=2 * DAY_S)
-        with pytest.raises(HubIsAway):
+        with pytest.raises(HubUnreachable):
             await police.flush()
         assert stand(police)[-1] is Sending.WAITING
 

@@ -56,6 +56,7 @@ FACTS: dict[str, list[dict[str, Any]]] = {
     "flags": [{"flags": (tag,)} for tag in Tag] + [{"flags": tuple(Tag)}],
     "risk_rises": [{"risk_rises": True}],
     "urgency": [],  # a wish that nothing reads
+    "traceparent": [{}],  # every notification has one
 }
 CASES = [(name, facts) for name, cases in FACTS.items() for facts in cases]
 

@@ -1,14 +1,23 @@
 """The plainest adapter: a line of JSON becomes a notification that fits its schema, or an error names the field."""
 
+import asyncio
 import json
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agency_adapters.jsonl import JsonLines
+from agency_adapters.csv_drop import CsvDrop
+from agency_adapters.jsonl import LINE_BYTES_MAX, JsonLines, JsonLinesSettings
+from agency_adapters.webhook import Webhook
+from broker.client import Heard, Sending
 from broker.client.adapter import find_adapter
 from broker.errors import NotSent, UnknownAdapter
+from broker.sealing.packages import Outcome, Receipt
 from schemas import Label, Tag
+from tests.contracts.engine import story
+from tests.units.desk_at_work import at_work, met, put_letter
 
 CANARY = "Synthetic-Onyx"
 
@@ -109,5 +118,152 @@ def test_a_line_that_is_no_json_object_is_refused(record: bytes) -> None:
 
 def test_an_adapter_is_found_by_the_name_of_its_entry_point() -> None:
     assert isinstance(find_adapter("jsonl"), JsonLines)
+    assert isinstance(find_adapter("csv_drop"), CsvDrop)
+    assert isinstance(find_adapter("webhook"), Webhook)
     with pytest.raises(UnknownAdapter):
         find_adapter("telepathy")
+
+
+# --- at work ---
+
+
+class Pipes:
+    """The other end of the adapter's standard input and output."""
+
+    def __init__(self) -> None:
+        self.source, self._into = os.pipe()
+        self._from, self.target = os.pipe()
+        self._events = os.fdopen(self._from, "rb")
+
+    def say(self, *lines: bytes) -> None:
+        os.write(self._into, b"".join(line + b"\n" for line in lines))
+
+    def end(self) -> None:
+        os.close(self._into)
+
+    async def told(self, count: int) -> list[dict[str, Any]]:
+        """The next events."""
+        return [json.loads(await asyncio.to_thread(self._events.readline)) for _ in range(count)]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Path:
+    """The folder of a hub, with the desk's own beside it."""
+    return met(tmp_path / "world")
+
+
+@story
+async def test_each_line_is_answered_in_order_with_what_became_of_it(world: Path) -> None:
+    pipes = Pipes()
+
+    async with at_work(world, JsonLines(pipes.source, pipes.target), JsonLinesSettings()) as work:
+        pipes.say(line(), b"", line(purpose="curiosity"), b"{", b"x" * (LINE_BYTES_MAX + 10), line())
+        first, refused, broken, long, last = await pipes.told(5)
+
+        assert [first["line"], last["line"]] == [1, 6]
+        assert [sent.id for sent in work.desk.store.outgoing(Sending.WAITING)] == [first["said"], last["said"]]
+    assert refused == {"refused_here": {"line": 3, "problem": "`purpose` is not in the vocabulary"}}
+    assert [broken["refused_here"]["line"], long["refused_here"]["line"]] == [4, 5]
+    assert "longer than" in long["refused_here"]["problem"]
+
+
+@story
+async def test_a_letter_is_told_once_and_can_be_acknowledged_or_returned(world: Path) -> None:
+    pipes = Pipes()
+
+    async with at_work(world, JsonLines(pipes.source, pipes.target), JsonLinesSettings()) as work:
+        letters = [put_letter(work.desk, "AAAAAAAAAAAAAAAAAAAAAA", identity={"nick": CANARY}) for _ in range(2)]
+        work.news.set()
+        told = [event["letter"] for event in await pipes.told(2)]
+        pipes.say(
+            json.dumps({"acknowledge": told[0]["id"], "part": 1, "by": "duty officer"}).encode(),
+            json.dumps({"return": told[1]["id"], "by": "duty officer"}).encode(),
+            json.dumps({"return": told[1]["id"], "by": "duty officer"}).encode(),
+        )
+        acknowledged, returned, again = await pipes.told(3)
+
+        assert [letter["id"] for letter in told] == [letter.id for letter in letters]
+        assert told[0]["identity"] == {"nick": CANARY}
+        stored = work.desk.store.letters()
+        assert [letter.acknowledged for letter in stored] == [acknowledged["said"], returned["said"]]
+        assert again["refused_here"]["line"] == 3
+        assert not work.desk.store.unhanded("jsonl", 1)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"acknowledge": "CCCCCCCCCCCCCCCCCCCCCA", "by": "duty officer"},
+        {"acknowledge": "CCCCCCCCCCCCCCCCCCCCCA"},
+        {"acknowledge": 1, "by": "duty officer"},
+        {"acknowledge": "CCCCCCCCCCCCCCCCCCCCCA", "by": ""},
+        {"acknowledge": "CCCCCCCCCCCCCCCCCCCCCA", "by": "duty officer", "part": True},
+        {"return": "CCCCCCCCCCCCCCCCCCCCCA", "by": "duty officer", "part": 0},
+        {"return": "CCCCCCCCCCCCCCCCCCCCCA", "by": "duty officer", "why": CANARY},
+        {"return": CANARY * 10, "by": "duty officer"},
+    ],
+)
+@story
+async def test_an_answer_to_no_letter_is_refused_here(asked: dict[str, Any], world: Path) -> None:
+    pipes = Pipes()
+
+    async with at_work(world, JsonLines(pipes.source, pipes.target), JsonLinesSettings()) as work:
+        pipes.say(json.dumps(asked).encode())
+        (told,) = await pipes.told(1)
+
+        assert told["refused_here"]["line"] == 1
+        assert not work.desk.store.outgoing(*Sending)
+
+
+@story
+async def test_a_receipt_is_told(world: Path) -> None:
+    pipes = Pipes()
+
+    async with at_work(world, JsonLines(pipes.source, pipes.target), JsonLinesSettings()) as work:
+        receipt = Receipt.of(v=1, hub="a-hub", to="a-desk", id="CCCCCCCCCCCCCCCCCCCCCA", outcome=Outcome.ACCEPTED)
+        work.heard(Heard(receipts=[receipt]))
+
+        assert await pipes.told(1) == [{"receipt": {"id": receipt.id, "outcome": "accepted"}}]
+
+
+@pytest.mark.parametrize("until_end", [True, False])
+@story
+async def test_the_end_of_the_input_ends_the_work_only_if_that_is_asked_for(until_end: bool, world: Path) -> None:
+    pipes = Pipes()
+
+    async with at_work(world, JsonLines(pipes.source, pipes.target), JsonLinesSettings(until_end=until_end)) as work:
+        pipes.say(line())
+        pipes.end()
+        assert "said" in (await pipes.told(1))[0]
+        if until_end:
+            await work.stop.wait()
+        else:
+            put_letter(work.desk)
+            work.news.set()
+            assert "letter" in (await pipes.told(1))[0]
+            assert not work.stop.is_set()
+
+
+@story
+async def test_a_file_is_read_to_its_end_and_a_file_is_written(world: Path, tmp_path: Path) -> None:
+    (tmp_path / "said.jsonl").write_bytes(line() + b"\n" + line())
+    source = os.open(tmp_path / "said.jsonl", os.O_RDONLY)
+    target = os.open(tmp_path / "told.jsonl", os.O_WRONLY | os.O_CREAT)
+
+    async with at_work(world, JsonLines(source, target), JsonLinesSettings(until_end=True)) as work:
+        await work.stop.wait()
+
+    told = [json.loads(event) for event in (tmp_path / "told.jsonl").read_text().splitlines()]
+    assert [event["line"] for event in told] == [1, 2]
+
+
+@story
+async def test_nobody_who_reads_ends_the_work(world: Path) -> None:
+    pipes = Pipes()
+
+    async with at_work(world, JsonLines(pipes.source, pipes.target), JsonLinesSettings()) as work:
+        pipes._events.close()
+        pipes.say(line())
+        await work.stop.wait()
+
+        assert len(work.desk.store.outgoing(Sending.WAITING)) == 1

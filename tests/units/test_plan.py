@@ -35,7 +35,7 @@ from broker.sealing.signatures import Algorithm
 from broker.state.delivery import Pending
 from broker.state.rows import Rows
 from broker.state.vault import Vault
-from broker.telemetry import Event
+from broker.telemetry import Count, Event
 from policies import Bundle, Candidate, Decided, Engine, Statement
 from schemas import AgencyId, AreaCode, DeskId
 from schemas.strict import b64u_encode, json_decode, json_encode
@@ -235,6 +235,10 @@ def test_our_own_fault_refuses_one_record_whole_and_lets_the_next_go_on(tmp_path
     assert {key for key in world.lane.memory.kept if key[0] in (Table.TOLD, Table.NUMBERS, Table.REFS)} == rows_before
     assert [alarm.ids for alarm in planned.alarms if alarm.event is Event.NOTIFICATION_QUARANTINED] == [
         {"reason": "internal"}
+    ]
+    assert sorted(counted.count for counted in planned.counted) == [
+        Count.NOTIFICATION_ACCEPTED,
+        Count.NOTIFICATION_QUARANTINED,
     ]
 
 

@@ -105,6 +105,41 @@ def test_an_unknown_purpose_is_refused(purpose: Any) -> None:
     assert problems(purpose=purpose) == ("`purpose` enum",)
 
 
+@pytest.mark.parametrize(
+    "traceparent",
+    [
+        "",
+        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
+        "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        "00-0AF7651916CD43DD8448EB211C80319C-B7AD6B7169203331-01",
+        "00-0af7651916cd43dd8448eb211c80319-b7ad6b7169203331-01",
+        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more",
+        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\n",
+        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-04",
+        "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+        "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
+        1,
+    ],
+)
+def test_a_trace_that_is_none_is_refused(traceparent: Any) -> None:
+    assert problems(traceparent=traceparent)[0].startswith("`traceparent` ")
+
+
+@pytest.mark.parametrize("flags", ["00", "01", "02", "03"])
+def test_a_trace_is_taken_as_it_is_spelt(flags: str) -> None:
+    traceparent = f"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-{flags}"
+
+    assert read(Facts, {**LEAST, "traceparent": traceparent}).traceparent == traceparent
+
+
+def test_facts_of_before_there_were_traces_are_read_and_written_as_they_were() -> None:
+    said = read(Facts, LEAST)
+
+    assert said.traceparent is None
+    assert b"traceparent" not in said.to_bytes()
+
+
 @pytest.mark.parametrize("urgency", ["", "now", "FLASH", 1, ["flash"]])
 def test_an_unknown_urgency_is_refused(urgency: Any) -> None:
     assert problems(urgency=urgency) == ("`urgency` enum",)

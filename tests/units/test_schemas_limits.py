@@ -37,6 +37,7 @@ ONE_SIZE = {
     "Facts.area",
     "Facts.area_old",
     "Facts.corrects",
+    "Facts.traceparent",
     "Address.district",
     "LocationHint.district",
     "CaseOpened.forces.0",

@@ -169,7 +169,7 @@ def test_a_value_cannot_be_changed_after_it_was_checked(spot: Spot) -> None:
 
 
 WIRE = {
-    "Facts": "person purpose seq | area area_old addressed attendees corrects flags risk_rises urgency",
+    "Facts": "person purpose seq | area area_old addressed attendees corrects flags risk_rises urgency traceparent",
     "PersonKey": "scheme identifier |",
     "Contact": "role telephone | case_reference",
     "PersonName": "given family |",
@@ -237,7 +237,8 @@ def test_the_bytes_of_a_value_are_these() -> None:
     assert FULL_FACTS.to_bytes() == (
         b'{"addressed":["preston-housing"],"area":"E06000008","area_old":"E07000123","attendees":["lancashire-probation"],'
         b'"corrects":"CCCCCCCCCCCCCCCCCCCCCA","flags":["child_related"],"person":{"identifier":"99/0000001A",'
-        b'"scheme":"pnc"},"purpose":"public_protection","risk_rises":true,"seq":1,"urgency":"urgent"}'
+        b'"scheme":"pnc"},"purpose":"public_protection","risk_rises":true,"seq":1,'
+        b'"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","urgency":"urgent"}'
     )
     assert everything()[Label.RISK_SUMMARY].to_bytes() == (
         b'{"changed_on":"2026-01-04","level":"high","mappa_category":1,"mappa_level":2,"previous_level":"medium",'

@@ -69,11 +69,16 @@ def refuse(data: bytes | dict[str, Any], reason: Reason | None = None, publisher
     assert reason in {None, refused.value.reason}
 
 
+def trace_of(plain: dict[Label, bytes]) -> str | None:
+    """The trace that the notification got when it was sealed."""
+    return Facts.from_bytes(plain[Label.FACTS]).traceparent
+
+
 def test_a_notification_opens_to_what_was_said() -> None:
     plain = opened(DATA)
 
     said = {label: model.to_bytes() for label, model in draft().compartments.items()}
-    assert plain == {**said, Label.FACTS: draft().facts(1).to_bytes()}
+    assert plain == {**said, Label.FACTS: draft().facts(1, trace_of(plain)).to_bytes()}
     assert SealedNotification.from_bytes(DATA) == SEALED
     assert SealedNotification.from_bytes(DATA).to_bytes() == DATA
 
@@ -211,7 +216,7 @@ def test_the_facts_hold_the_count_of_the_outbox() -> None:
     facts = Facts.from_bytes(opened(DATA)[Label.FACTS])
 
     assert facts.seq == 1
-    assert facts == draft().facts(1)
+    assert facts == draft().facts(1, facts.traceparent)
 
 
 @given(

@@ -1,0 +1,360 @@
+"""Every operation of the edge, each with who may ask for it, what it gives, and what can be wrong."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
+from urllib.parse import parse_qsl
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import JSONResponse
+
+from broker.api import forms, problems
+from broker.api.access import PERMISSION, TOKEN_PATH, Caller, Permission
+from broker.api.limits import read_body, until_gone
+from broker.api.parts import Parts
+from broker.api.problems import Problem, documented
+from broker.assertions import ASSERTION_TYPE
+from broker.assertions import BYTES_MAX as ASSERTION_BYTES_MAX
+from broker.envelope import BATCH_MEDIA_TYPE, MEDIA_TYPE, NotAnEvent, unwrap_notification, wrap_items
+from broker.errors import NotThere
+from broker.ledger.merkle import SIZE_MAX
+from broker.sealing.notification import BYTES_MAX, SealedNotification
+from broker.sealing.rejection import Reason, Rejected
+from broker.sealing.signatures import Algorithm
+from schemas.strict import b64_encode, b64u_encode
+
+_ENVELOPE_BYTES = 4_096
+"""What an event may have around its notification."""
+
+_ITEMS_MAX = 100
+_ITEMS_BYTES_MAX = 4 * 2**20
+"""Where a page of items ends, so that no answer is larger than this and one item."""
+
+_EVENTS_MAX = 500
+_SIZES_MAX = 101
+
+_LIMITED = (problems.TOO_MANY, problems.BUSY)
+_FOR_DESKS = (problems.UNAUTHENTICATED, *_LIMITED)
+
+_POSITION = Annotated[int, Query(ge=0, lt=2**53, description="The first number that is wanted, counted from 0.")]
+_T = TypeVar("_T")
+_NAME = Annotated[str, Path(pattern=r"^[a-z0-9]+(?:[-_.][a-z0-9]+)*$", max_length=64)]
+
+
+def _for(permission: Permission, **extra: Any) -> dict[str, Any]:
+    return {PERMISSION: permission.value, **extra}
+
+
+def add_operations(router: APIRouter, parts: Parts) -> None:
+    """Add all operations over these parts."""
+    for add in (_speaking, _listening, _ledgers, _logging_in, _health):
+        add(router, parts)
+
+
+def _speaking(router: APIRouter, parts: Parts) -> None:
+    @router.post(
+        "/v1/notifications",
+        summary="Hand over a sealed notification",
+        description="""One CloudEvent 1.0 in structured JSON; `data` is the sealed notification. Its head
+alone counts.
+
+Everything that a desk says goes this way: a change of the register, a correction, and that a person has
+acknowledged a letter or returned it (kinds `letter.acknowledged` and `letter.returned`: signed by the desk like all
+it says, so that nobody can acknowledge in its name).
+
+**202 means durable, not accepted**: whether the hub accepts it is told by a signed receipt in the desk's inbox. The
+same bytes may be handed over again as often as needed.""",
+        status_code=202,
+        responses={
+            202: {"description": "Durable.", "content": {"application/json": {"schema": forms.TAKEN}}},
+            **documented(
+                *_FOR_DESKS,
+                problems.NOT_YOURS_TO_SAY,
+                problems.TOO_SLOW,
+                problems.TOO_LARGE,
+                problems.WRONG_MEDIA_TYPE,
+                problems.NOT_A_NOTIFICATION,
+                problems.BAD_SIGNATURE,
+                problems.CLOCK_AHEAD,
+                problems.EXPIRED,
+            ),
+        },
+        openapi_extra=_for(
+            Permission.DESK,
+            requestBody={"required": True, "content": {MEDIA_TYPE: {"schema": forms.EVENT}}},
+        ),
+    )
+    async def hand_over(request: Request, caller: Caller) -> Response:
+        if _media_type(request) != MEDIA_TYPE or "content-encoding" in request.headers:
+            raise Problem(problems.WRONG_MEDIA_TYPE)
+        parts.check_room()
+        body = await read_body(request, BYTES_MAX + _ENVELOPE_BYTES, parts.settings.body_s)
+        try:
+            notification = SealedNotification.from_bytes(unwrap_notification(body))
+        except (NotAnEvent, Rejected):
+            raise Problem(problems.NOT_A_NOTIFICATION) from None
+        head = notification.head
+        if head.fields.iss != caller.id:
+            raise Problem(problems.NOT_YOURS_TO_SAY)
+        try:
+            head.check_signature(notification.sig, caller.verify_key)
+        except Rejected:
+            raise Problem(problems.BAD_SIGNATURE) from None
+        try:
+            head.check_fresh(parts.clock.now())
+        except Rejected:
+            is_past = parts.clock.now().timestamp() >= head.fields.exp
+            raise Problem(problems.EXPIRED if is_past else problems.CLOCK_AHEAD) from None
+        await parts.edge.put([notification.to_bytes()])
+        return JSONResponse({"id": head.fields.id}, 202)
+
+
+def _listening(router: APIRouter, parts: Parts) -> None:
+    @router.get(
+        "/v1/inboxes/{mailbox}/items",
+        summary="Read an inbox",
+        description="""The items of the desk's own inbox from a number on: letters, key packages, receipts,
+each with its ledger entry and the proof of it. Nothing is taken away by reading: the place is the reader's to keep.
+With `wait_s` the answer waits until something comes.""",
+        responses={
+            200: {
+                "description": "The items, none left out; an empty list if none came.",
+                "content": {BATCH_MEDIA_TYPE: {"schema": {"type": "array", "items": forms.EVENT}}},
+            },
+            **documented(*_FOR_DESKS, problems.NOT_THERE, problems.NOT_AS_ASKED),
+        },
+        openapi_extra=_for(Permission.DESK),
+    )
+    async def read_inbox(
+        request: Request,
+        caller: Caller,
+        mailbox: Annotated[str, Path(max_length=64, description="Its name, from the directory.")],
+        start: _POSITION = 0,
+        limit: Annotated[int, Query(ge=1, le=_ITEMS_MAX)] = _ITEMS_MAX,
+        wait_s: Annotated[int, Query(ge=0, le=120, description="Seconds; the hub may wait less.")] = 0,
+    ) -> Response:
+        if mailbox != caller.mailbox:
+            raise Problem(problems.NOT_THERE)
+        wait_ms = 1_000 * min(wait_s, parts.settings.wait_longest_s)
+        with parts.polls.one(caller.id):
+            asked = parts.edge.inbox(caller.mailbox, start, limit, wait_ms)
+            items = await parts.unless_stopping(asked, until_gone(request))  # its place is free when it hangs up
+        sent, size = [], 0
+        for item in items or ():
+            sent.append(item)
+            size += len(item)
+            if size > _ITEMS_BYTES_MAX:
+                break
+        # A desk that was revoked while it waited hears nothing more.
+        parts.check_live(caller)
+        return Response(wrap_items(sent, caller.mailbox, start), media_type=BATCH_MEDIA_TYPE)
+
+    @router.get(
+        "/v1/directory/items",
+        summary="Read the directory",
+        description="""The directory's signed events, and the signed checkpoints over them, from a number on:
+exactly the bytes that were signed, each in base64url. Every desk reads all of it, so that nobody can quietly be
+given other keys.""",
+        responses={
+            200: {"description": "The items.", "content": {"application/json": {"schema": forms.ITEMS}}},
+            **documented(*_FOR_DESKS, problems.NOT_AS_ASKED),
+        },
+        openapi_extra=_for(Permission.DESK),
+    )
+    async def read_directory(
+        _caller: Caller, start: _POSITION = 0, limit: Annotated[int, Query(ge=1, le=_EVENTS_MAX)] = _EVENTS_MAX
+    ) -> Response:
+        items = await parts.edge.directory(start, limit)
+        return JSONResponse({"items": [b64u_encode(item) for item in items]})
+
+
+def _ledgers(router: APIRouter, parts: Parts) -> None:
+    not_there = documented(*_FOR_DESKS, problems.NOT_THERE, problems.NOT_AS_ASKED)
+
+    @router.get(
+        "/v1/ledgers/{hub}/{lane}/checkpoint",
+        summary="The newest signed checkpoint of a ledger",
+        responses={
+            200: {"description": "A C2SP checkpoint.", "content": {"text/plain": {"schema": forms.TEXT}}},
+            **not_there,
+        },
+        openapi_extra=_for(Permission.DESK),
+    )
+    async def checkpoint(_caller: Caller, hub: _NAME, lane: _NAME) -> Response:
+        note = await _there(lambda: parts.ledgers.checkpoint(f"{hub}/{lane}"))
+        return Response(note, media_type="text/plain; charset=utf-8")
+
+    @router.get(
+        "/v1/ledgers/{hub}/{lane}/consistency",
+        summary="Proof that a ledger only grew",
+        description="For each two neighbours of *sizes* the proof of consistency (RFC 9162, section 2.1.4).",
+        responses={
+            200: {"description": "One proof for each pair.", "content": {"application/json": {"schema": forms.PROOFS}}},
+            **not_there,
+        },
+        openapi_extra=_for(Permission.DESK),
+    )
+    async def consistency(
+        _caller: Caller,
+        hub: _NAME,
+        lane: _NAME,
+        sizes: Annotated[
+            str,
+            Query(
+                pattern=r"^[1-9][0-9]{0,18}(,[1-9][0-9]{0,18}){1,100}$",
+                description=f"2 to {_SIZES_MAX} sizes, each larger than the one before, joined by commas.",
+                examples=["16,32,96"],
+            ),
+        ],
+    ) -> Response:
+        wanted = [int(size) for size in sizes.split(",")]
+        if max(wanted) > SIZE_MAX:
+            raise Problem(problems.NOT_THERE)
+        proofs = await _there(lambda: parts.ledgers.consistency(f"{hub}/{lane}", wanted))
+        return JSONResponse({"proofs": [[b64_encode(digest) for digest in proof] for proof in proofs]})
+
+    @router.get(
+        "/v1/ledgers/{hub}/{lane}/entries/{index}",
+        summary="One of the desk's own entries, with its proof",
+        description="Of letters and keys to this desk, of what it said itself, of the directory; no other is there.",
+        responses={
+            200: {"description": "The entry.", "content": {"application/json": {"schema": forms.ENTRY}}},
+            **not_there,
+        },
+        openapi_extra=_for(Permission.DESK),
+    )
+    async def own_entry(
+        caller: Caller, hub: _NAME, lane: _NAME, index: Annotated[int, Path(ge=0, lt=2**53)]
+    ) -> Response:
+        entry, proof = await _there(lambda: parts.ledgers.own_entry(f"{hub}/{lane}", index, caller.id))
+        return JSONResponse({"entry": b64u_encode(entry), "proof": proof})
+
+
+def _logging_in(router: APIRouter, parts: Parts) -> None:
+    @router.post(
+        TOKEN_PATH,
+        summary="Log in",
+        description="OAuth 2.0 client credentials with `private_key_jwt`: RFC 6749 section 4.4, RFC 7523 section 2.2.",
+        responses={
+            200: {"description": "Logged in.", "content": {"application/json": {"schema": forms.TOKEN}}},
+            400: {"description": "Not such a request.", "content": {"application/json": {"schema": forms.OAUTH_ERROR}}},
+            401: {
+                "description": "Not a desk of this hub.",
+                "content": {"application/json": {"schema": forms.OAUTH_ERROR}},
+            },
+            **documented(problems.TOO_SLOW, problems.TOO_LARGE, *_LIMITED),
+        },
+        openapi_extra=_for(
+            Permission.ANYBODY,
+            requestBody={
+                "required": True,
+                "content": {"application/x-www-form-urlencoded": {"schema": forms.TOKEN_REQUEST}},
+            },
+        ),
+    )
+    async def log_in(request: Request) -> Response:
+        parts.strangers.take(request.client.host if request.client else "")
+        body = await read_body(request, 2 * ASSERTION_BYTES_MAX, parts.settings.body_s)
+        assertion = _client_assertion(request, body)
+        if isinstance(assertion, Response):
+            return assertion
+        try:
+            desk = parts.assertions.check(assertion, parts.directory(), parts.clock.now())
+        except Rejected as rejected:
+            # The one thing that it may know: a clock that is wrong is nobody's secret, and its owner must set it.
+            return _oauth_error(
+                401,
+                "invalid_client",
+                "not now: compare your clock with Date" if rejected.reason is Reason.FRESHNESS else None,
+            )
+        token = parts.tokens.issue(desk, parts.clock.now())
+        return JSONResponse({"access_token": token, "token_type": "Bearer", "expires_in": parts.tokens.life_s}, 200)
+
+    @router.get(
+        "/.well-known/oauth-authorization-server",
+        summary="How to log in, for programs",
+        description="RFC 8414.",
+        responses={
+            200: {"description": "Metadata.", "content": {"application/json": {"schema": forms.OBJECT}}},
+            **documented(*_LIMITED),
+        },
+        openapi_extra=_for(Permission.ANYBODY),
+    )
+    async def metadata() -> Response:
+        return JSONResponse(
+            {
+                "issuer": parts.url,
+                "token_endpoint": parts.url + TOKEN_PATH,
+                "grant_types_supported": ["client_credentials"],
+                "response_types_supported": [],
+                "token_endpoint_auth_methods_supported": ["private_key_jwt"],
+                "token_endpoint_auth_signing_alg_values_supported": [algorithm.value for algorithm in Algorithm],
+            }
+        )
+
+
+def _health(router: APIRouter, parts: Parts) -> None:
+    @router.get(
+        "/health",
+        summary="Whether this process lives",
+        responses={
+            200: {"description": "It does.", "content": {"application/json": {"schema": forms.OBJECT}}},
+            **documented(problems.BUSY),
+        },
+        openapi_extra=_for(Permission.ANYBODY),
+    )
+    async def health() -> Response:
+        return JSONResponse({"status": "alive"})
+
+    @router.get(
+        "/ready",
+        summary="Whether the hub takes notifications now",
+        responses={
+            200: {"description": "It does.", "content": {"application/json": {"schema": forms.OBJECT}}},
+            **documented(problems.BUSY),
+        },
+        openapi_extra=_for(Permission.ANYBODY),
+    )
+    async def ready() -> Response:
+        parts.check_room()
+        return JSONResponse({"status": "ready"})
+
+
+async def _there(ask: Callable[[], _T]) -> _T:
+    """What a ledger gives, asked in a thread because it reads and hashes."""
+    try:
+        return await asyncio.to_thread(ask)
+    except NotThere:
+        raise Problem(problems.NOT_THERE) from None
+
+
+def _media_type(request: Request) -> str:
+    name, _, parameters = request.headers.get("content-type", "").partition(";")
+    if parameters.strip().lower().replace('"', "") not in ("", "charset=utf-8"):
+        return ""
+    return name.strip().lower()
+
+
+def _client_assertion(request: Request, body: bytes) -> str | Response:
+    """The assertion in a request for a token, or what is wrong with the request (RFC 6749, section 5.2)."""
+    if _media_type(request) != "application/x-www-form-urlencoded":
+        return _oauth_error(400, "invalid_request")
+    try:
+        pairs = parse_qsl(
+            body.decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=10
+        )
+    except ValueError:
+        return _oauth_error(400, "invalid_request")
+    form = dict(pairs)
+    if len(form) != len(pairs):  # RFC 6749, section 3.2: no parameter twice
+        return _oauth_error(400, "invalid_request")
+    if form.get("grant_type") != "client_credentials":
+        return _oauth_error(400, "unsupported_grant_type" if "grant_type" in form else "invalid_request")
+    if form.get("client_assertion_type") != ASSERTION_TYPE or not form.get("client_assertion"):
+        return _oauth_error(401, "invalid_client")
+    return form["client_assertion"]
+
+
+def _oauth_error(status: int, error: str, description: str | None = None) -> Response:
+    told = {"error": error} if description is None else {"error": error, "error_description": description}
+    return JSONResponse(told, status)

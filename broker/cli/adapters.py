@@ -1,0 +1,49 @@
+"""`tellwise adapter`: let an agency's own system speak and listen."""
+
+import asyncio
+import signal
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from broker.cli.ending import carefully
+
+adapters = typer.Typer(help="Adapters: how an agency's own system speaks and listens.", no_args_is_help=True)
+
+
+@adapters.command("list")
+def list_adapters() -> None:
+    """The adapters that are installed."""
+    for point in sorted(entry_points(group="tellwise.adapters"), key=lambda each: each.name):
+        print(point.name)
+
+
+@adapters.command()
+def run(
+    name: Annotated[str, typer.Argument(help="The adapter: see `tellwise adapter list`.")],
+    config: Annotated[Path, typer.Option("--config", help="The desk's settings: `desk.toml`.")],
+) -> None:
+    """Run an adapter, and the desk's talk with the hub beside it, until it is stopped. The log is on standard error."""
+    carefully(lambda: asyncio.run(_run(name, config)))
+
+
+async def _run(name: str, config: Path) -> None:
+    from broker.cli.at_a_desk import desk_home, open_desk
+    from broker.cli.watching import watch_over
+    from broker.client.adapter import Work, find_adapter, run_adapter
+    from broker.clock import SystemClock
+    from broker.settings import DeskSettings, check_settings, load_settings
+
+    settings = load_settings(config, DeskSettings)
+    watch_over(settings.telemetry, "tellwise-desk", settings.desk)
+    adapter = find_adapter(name)
+    own = check_settings(settings.adapter.get(name, {}), adapter.settings, f"{config}, [adapter.{name}]")
+    stop = asyncio.Event()
+    for which in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(which, stop.set)
+    async with open_desk(settings, config) as desk:
+        print(f"tellwise: desk `{settings.desk}` at work with adapter `{name}`", file=sys.stderr, flush=True)
+        await run_adapter(adapter, Work(desk, desk_home(settings, config), SystemClock(), stop), own)

@@ -1,0 +1,69 @@
+"""`tellwise new` and `tellwise run`: a hub's folder, and the hub as a service."""
+
+import asyncio
+import json
+from pathlib import Path
+
+from broker.app import Tellwise
+from broker.cli.settings_file import hub_settings_text
+from broker.cli.telling import bold, say
+from broker.cli.watching import watch_over
+from broker.clock import SystemClock
+from broker.errors import FolderUnusable, SettingsRefused
+from broker.files import private_folder, write_whole
+
+# from broker.health import check_installation
+from broker.sealing.entropy import system_entropy
+from broker.sealing.keystore_file import make_credential
+from broker.service import serve
+from broker.settings import HubSettings, beside, check_settings, is_loopback, load_settings
+
+SETTINGS = "tellwise.toml"
+
+
+def new_hub(folder: Path, name: str) -> None:
+    """Make a folder with the settings of a new hub and its credential.
+
+    Raises:
+        SettingsRefused: no hub can have this name.
+        FolderUnusable: there are settings already, or the folder cannot be made.
+    """
+    settings = check_settings({"hub": name}, HubSettings, "name")
+    private_folder(folder)
+    if (folder / SETTINGS).exists():
+        raise FolderUnusable(f"`{folder / SETTINGS}` is there already")
+    make_credential(folder / settings.credential, system_entropy)
+    write_whole(folder / SETTINGS, hub_settings_text(name).encode())
+    say(f"A hub's settings: {folder / SETTINGS}. Read them: each says what it is for.")
+    say(f"Its credential: {folder / settings.credential}. Keep a copy apart from the data: without it nothing opens.")
+    say(f"Now: tellwise run --config {folder / SETTINGS}")
+
+
+def run_hub(path: Path, *, demo: bool, as_json: bool, until_end: bool) -> None:
+    """Run the hub that a file of settings describes, until it is told to stop.
+
+    Args:
+        path: The settings.
+        demo: Whether its keys lie in clear.
+        as_json: Whether a program reads what is printed.
+        until_end: Whether it also stops when its standard input ends: for a program that runs it.
+
+    Raises:
+        TellwiseError: it cannot be started, or cannot go on.
+    """
+    settings = load_settings(path, HubSettings)
+    if demo and not is_loopback(settings.http.host):
+        raise SettingsRefused("a demonstration's keys lie in clear: it stays on this machine (`http.host`)")
+    watch_over(settings.telemetry, "tellwise-hub", settings.hub)
+    # check_installation()
+
+    def opened(url: str, tellwise: Tellwise) -> None:
+        if as_json:
+            print(json.dumps({"hub": settings.hub, "url": url, "ready": True}), flush=True)
+            return
+        say(bold(f"{settings.hub} is at work: {url}"))
+        desks = len(tellwise.directory.desks)
+        say(f"{desks} desks. What desks are given out of band: {beside(path, settings.data) / 'hub' / 'trust.json'}", 2)
+        say(f"What it offers to programs: {url}/ . Stop it with Ctrl-C.", 2)
+
+    asyncio.run(serve(settings, path, SystemClock(), demo=demo, until_end=until_end, opened=opened))

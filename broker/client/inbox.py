@@ -1,0 +1,164 @@
+"""Step 7 at the desk: what lies in the inbox is checked, opened and stored, in one transaction with the place in it.
+
+Nothing is heard twice, whatever is lost on the way: the place in the inbox, the letter and the checkpoint that it came
+with are one commit.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from broker import telemetry
+from broker.client.directory_reader import DirectoryReader
+from broker.client.keys import DeskKeys
+from broker.client.link import Link
+from broker.client.opening import OpenedLetter, Proven, open_letter, open_package, open_receipt, prove
+from broker.client.store import INBOX, DeskStore, StoredLetter
+from broker.client.watch import check_growth
+from broker.errors import OpeningRefused
+from broker.ledger.checkpoint import Checkpoint
+from broker.ledger.proofs import parse_proof
+from broker.sealing.letters import Item, ItemKind
+from broker.sealing.packages import Receipt
+from broker.sealing.rejection import Reason, Rejected
+from broker.telemetry import Event
+from schemas import DeskId, Mailbox
+
+_ITEMS_MAX = 100
+
+
+@dataclass(slots=True)
+class Heard:
+    """What one look into the inbox brought."""
+
+    letters: list[OpenedLetter] = field(default_factory=list)
+    receipts: list[Receipt] = field(default_factory=list)
+    """What the hub says it did with what we said."""
+    refused: int = 0
+    """Items that failed a check; each is an incident."""
+
+
+class Inbox:
+    """What one desk is told."""
+
+    def __init__(self, name: DeskId, keys: DeskKeys, store: DeskStore, link: Link, directory: DirectoryReader) -> None:
+        """Read into *store*."""
+        self._name, self._keys, self._store, self._link, self._directory = name, keys, store, link, directory
+
+    @property
+    def mailbox(self) -> Mailbox | None:
+        """The name of our inbox, from the directory; None until we are registered."""
+        desk = self._directory.directory.desks.get(self._name)
+        return None if desk is None else desk.mailbox
+
+    async def hear(self, wait_ms: int) -> Heard:
+        """Take what lies in the inbox, and wait up to *wait_ms* if nothing does.
+
+        An item that fails a check is noted as an incident and passed over; who sent it learns nothing.
+
+        Raises:
+            HubForked, HubUnreachable, NotAdmitted: what was taken before stays taken.
+        """
+        heard = Heard()
+        await self._directory.read()
+        while self.mailbox is not None:
+            start = self._store.position(INBOX)
+            items = await self._link.inbox(self.mailbox, start, _ITEMS_MAX, wait_ms)
+            if not items:
+                break
+            await self._directory.read()  # an item may need an event that came after we last looked
+            await check_growth(self._checkpoints(items), self._store, self._link)
+            for data in items:
+                try:
+                    self.take(data, heard)
+                except OpeningRefused:
+                    heard.refused += 1
+            wait_ms = 0
+        return heard
+
+    def _checkpoints(self, items: Sequence[bytes]) -> list[Checkpoint]:
+        found = []
+        for data in items:
+            try:
+                found.append(prove(Item.from_bytes(data), self._directory.directory).checkpoint)
+            except Rejected:
+                continue  # noted as an incident when it is taken
+        return found
+
+    def take(self, data: bytes, heard: Heard) -> None:
+        """Take the next item, and add what it brought to *heard*.
+
+        Raises:
+            OpeningRefused: it failed a check; the incident is noted, and the place in the inbox is behind it.
+        """
+        position = self._store.position(INBOX)
+        try:
+            with self._store.transaction():
+                opened = self._open(data)
+                self._store.move(INBOX, position + 1)
+        except Rejected as rejected:
+            with self._store.transaction():
+                self._store.put_incident(position, rejected.reason, data)
+                self._store.move(INBOX, position + 1)
+            telemetry.emit(Event.ITEM_REFUSED, level=logging.WARNING, desk=self._name, item=position)
+            raise OpeningRefused from None
+        match opened:
+            case OpenedLetter():
+                heard.letters.append(opened)
+            case Receipt():
+                heard.receipts.append(opened)
+            case None:
+                pass
+
+    def _open(self, data: bytes) -> OpenedLetter | Receipt | None:
+        item = Item.from_bytes(data)
+        directory = self._directory.directory
+        proven = prove(item, directory)  # 3
+        self._keep(proven, item)
+        match item.kind:
+            case ItemKind.PACKAGE:
+                opened = open_package(item, proven, self._name, directory, self._keys.sealing, self._keys.sealing_kid)
+                self._store.put_key(opened.package.kid, opened.key)
+                return None
+            case ItemKind.RECEIPT:
+                receipt = open_receipt(item, proven, self._name, directory)
+                self._store.answered(receipt.id, receipt.outcome)
+                return receipt
+            case ItemKind.LETTER:
+                letter = open_letter(item, proven, self._name, directory, self._store.keys())
+                self._put(letter, item)
+                return letter
+
+    def _keep(self, proven: Proven, item: Item) -> None:
+        """A checkpoint that contradicts one that we kept shows a fork: nothing that it covers is believed."""
+        checkpoint = proven.checkpoint
+        kept = self._store.kept_root(checkpoint.origin, checkpoint.size)
+        if kept is not None and kept != checkpoint.root:
+            raise Rejected(Reason.FORK)
+        self._store.keep_checkpoint(checkpoint, parse_proof(item.proof).note)
+
+    def _put(self, letter: OpenedLetter, item: Item) -> None:
+        cover = letter.cover
+        if self._store.has_letter(letter.head.id, cover.part):  # 5
+            raise Rejected(Reason.REPLAY)
+        last = self._store.last_n(cover.lane)  # 8
+        if cover.n <= last:
+            raise Rejected(Reason.REPLAY)
+        if cover.n != last + 1:
+            telemetry.emit(Event.LETTER_MISSING, level=logging.ERROR, desk=self._name, expected=last + 1, found=cover.n)
+        stored = StoredLetter(  # 9
+            row=0,
+            id=letter.head.id,
+            part=cover.part,
+            kind=letter.head.kind,
+            publisher=letter.head.iss,
+            cover=cover.model_dump(mode="json"),
+            compartments={label.value: said.model_dump(mode="json") for label, said in letter.compartments.items()},
+            recorded={
+                "ledger": letter.proven.checkpoint.origin,
+                "entry": letter.proven.index,
+                "size": letter.proven.checkpoint.size,
+            },
+            acknowledged=None,
+        )
+        self._store.put_letter(stored, cover.lane, cover.n, (item.entry, item.proof))

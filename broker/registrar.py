@@ -1,0 +1,136 @@
+"""Who enters events into the directory: founds the hub, registers desks and revokes them, puts policies in force.
+
+Each event is checked against the directory as it stands before it is signed, so that what is entered is taken; the lane
+checks it again.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from broker.client.card import DeskCard
+from broker.directory import (
+    DeskRegistered,
+    DeskRevoked,
+    Directory,
+    DirectoryEvent,
+    HubFounded,
+    PolicyActivated,
+    sealing_key,
+    sign_event,
+    signing_key,
+)
+from broker.errors import NotRegistered
+from broker.lifecycle import Premises
+from broker.ports import Clock
+from broker.sealing.entropy import Entropy
+from broker.sealing.rejection import Rejected
+from broker.sealing.signatures import Algorithm, Signer
+from schemas import AgencyId, AreaCode, DeskId, DeskType, SchemaRefused
+from schemas.strict import b64u_encode
+
+
+class Registrar:
+    """The directory's pen. One event at a time, since each says its number."""
+
+    def __init__(
+        self,
+        directory: Callable[[], Awaitable[Directory]],
+        enter: Callable[[bytes], Awaitable[None]],
+        signer: Signer,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> None:
+        """Join the parts.
+
+        Args:
+            directory: As it stands.
+            enter: Hands a signed event to the lane, and returns when it is taken.
+            signer: The directory key.
+            clock: The time.
+            entropy: Makes mailboxes.
+        """
+        self._directory, self._enter, self._signer = directory, enter, signer
+        self._clock, self._entropy = clock, entropy
+        self._entering = asyncio.Lock()
+
+    async def register(
+        self,
+        card: DeskCard,
+        *,
+        agency: AgencyId,
+        desk_type: DeskType,
+        patch: Sequence[AreaCode],
+        signed: bool,
+        addressed_only: bool = False,
+    ) -> None:
+        """Enter a desk, with the public halves of its keys.
+
+        Raises:
+            NotRegistered: the name is taken, an area does not exist, or a field is wrong. Nothing is entered.
+        """
+        await self._enter_checked(
+            f"desk `{card.desk}` cannot be registered",
+            "the name or a key is taken, or an area does not exist",
+            lambda n: DeskRegistered.of(
+                n=n,
+                at=self._clock.now(),
+                desk=card.desk,
+                agency=agency,
+                desk_type=desk_type,
+                patch=tuple(patch),
+                signed=signed,
+                mailbox=b64u_encode(self._entropy(16)),
+                signing=card.signing,
+                sealing=card.sealing,
+                addressed_only=addressed_only,
+            ),
+        )
+
+    async def revoke(self, desk: DeskId) -> None:
+        """Let a desk neither publish nor receive from now on.
+
+        Raises:
+            NotRegistered: there is no such desk. Nothing is entered.
+        """
+        await self._enter_checked(
+            f"desk `{desk}` cannot be revoked",
+            "there is no such desk",
+            lambda n: DeskRevoked.of(n=n, at=self._clock.now(), desk=desk),
+        )
+
+    async def found(self, premises: Premises) -> None:
+        """Enter the hub itself and the policies at hand, where the directory does not have them yet."""
+        keys, digest = premises.keys, premises.policies.bundle.digest
+        standing = await self._directory()
+        if standing.founded is None:
+            await self._enter_checked(
+                "the hub cannot be founded",
+                "the directory is not empty",
+                lambda n: HubFounded.of(
+                    n=n,
+                    at=self._clock.now(),
+                    hub=premises.hub,
+                    lanes=(premises.lane,),
+                    ledger=keys.ledger.text(),
+                    voice=signing_key(keys.voice.kid, Algorithm.ED25519, keys.store.public("voice")),
+                    release=sealing_key(keys.release_kid, keys.release.public_bytes),
+                ),
+            )
+        if standing.policy != digest:
+            await self._enter_checked(
+                "the policies cannot be put in force",
+                "the hub is not founded",
+                lambda n: PolicyActivated.of(n=n, at=self._clock.now(), digest=digest),
+            )
+
+    async def _enter_checked(self, what: str, otherwise: str, make: Callable[[int], DirectoryEvent]) -> None:
+        async with self._entering:
+            standing = await self._directory()
+            try:
+                event = make(standing.size)
+                standing.after(event)
+            except SchemaRefused as error:
+                raise NotRegistered(f"{what}: {error}") from None
+            except Rejected:
+                raise NotRegistered(f"{what}: {otherwise}") from None
+            await self._enter(sign_event(event, self._signer))

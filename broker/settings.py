@@ -1,0 +1,177 @@
+"""Every setting of a hub and of a desk, with unit, default and reason. One frozen model and one TOML file for each.
+
+Unknown keys are errors: a setting that is misspelt would otherwise silently be another. Secrets are never settings; a
+setting names the file that holds one.
+"""
+
+import logging
+import tomllib
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from broker.errors import SettingsRefused
+from schemas.compartments import Contact
+from schemas.identifiers import AgencyIdField, DeskIdField
+
+_M = TypeVar("_M", bound=BaseModel)
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address can only be this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _base_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/"):
+        raise PydanticCustomError("base_url", "not `https://HOST[:PORT]`")
+    if parts.query or parts.fragment or parts.username or parts.password:
+        raise PydanticCustomError("base_url", "more than `https://HOST[:PORT]`")
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        raise PydanticCustomError("plain_http", "plain HTTP beyond this machine")
+    return url.rstrip("/")
+
+
+BaseUrl = Annotated[str, AfterValidator(_base_url)]
+"""Where a hub is reached: https, or plain http on this machine alone."""
+
+
+class Http(_Settings):
+    """How desks reach the hub."""
+
+    host: str = "127.0.0.1"
+    """The address that is listened on. Anything but this machine's own needs a certificate."""
+    port: int = Field(default=8400, ge=0, le=65_535)
+    """0 takes any that is free, and says which."""
+    public_url: BaseUrl | None = None
+    """How desks name this hub: what they sign into the assertion by which they log in, so that one made for another hub
+    is no use here. Default: made from host and port."""
+    certificate: Path | None = None
+    """PEM: the server's certificate, and those between it and its authority."""
+    private_key: Path | None = None
+    """PEM, readable by the hub alone."""
+    token_s: int = Field(default=300, ge=10, le=3_600)
+    """Seconds that a desk is logged in for. Short, because a token is all that a thief needs; a desk gets a new one by
+    itself."""
+    wait_longest_s: int = Field(default=30, ge=0, le=120)
+    """Seconds that a question to an inbox may wait for something to come. Below what proxies cut off."""
+    requests_per_s: float = Field(default=50, gt=0)
+    """Requests that one desk may make a second, on average. More is answered with 429."""
+    requests_burst: int = Field(default=200, ge=1)
+    """How many of them may come at once."""
+    polls_max: int = Field(default=4, ge=1)
+    """Questions of one desk that may wait at the same time."""
+    connections_max: int = Field(default=2_000, ge=1)
+    """Requests in work at the same time, of all desks; more are answered with 503."""
+    waiting_max: int = Field(default=20_000, ge=1)
+    """Notifications that may lie in the hub's input, not dealt with yet. Beyond, new ones are answered with 503, and
+    wait at their desks."""
+    body_s: float = Field(default=10, gt=0, le=300)
+    """Seconds in which a request's body must have come, so that slow senders hold nothing for long."""
+
+    @model_validator(mode="after")
+    def _is_protected(self) -> Self:
+        if (self.certificate is None) != (self.private_key is None):
+            raise PydanticCustomError("half_a_certificate", "certificate without private_key, or the reverse")
+        if self.certificate is None and not is_loopback(self.host):
+            raise PydanticCustomError("plain_http", "plain HTTP beyond this machine: give certificate and private_key")
+        return self
+
+
+class Telemetry(_Settings):
+    """What is told to whoever watches over the machine. Names, counts and times; never what was said."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least that is logged."""
+    otlp_endpoint: str | None = None
+    """Where traces and metrics are sent, by OTLP over HTTP. Default: nowhere."""
+
+    @property
+    def level_number(self) -> int:
+        """The level as `logging` counts it."""
+        return logging.getLevelNamesMapping()[self.level.upper()]
+
+
+class HubSettings(_Settings):
+    """What `tellwise run` is given."""
+
+    hub: AgencyIdField
+    """The hub's name, for ever: its ledgers' names begin with it, and its desks hold it."""
+    data: Path = Path("data")
+    """The folder of all that the hub keeps, on a local disk. Relative to the file of settings."""
+    credential: Path = Path("hub.key")
+    """The file with the key under which all keys of the hub are kept: 32 bytes that stand nowhere else. Keep it apart
+    from the data and its backups; `LoadCredential=` of systemd and mounted secrets are made for it."""
+    http: Http = Http()
+    telemetry: Telemetry = Telemetry()
+
+
+class DeskSettings(_Settings):
+    """What a desk's own commands are given."""
+
+    desk: DeskIdField
+    """The desk's name in the hub's directory."""
+    hub_url: BaseUrl
+    """Where the hub is, spelt as its operator spells it (`public_url`)."""
+    folder: Path = Path()
+    """Where the desk's keys, letters and outbox are. It holds what the desk is told, in clear: protect it as you would
+    that. Relative to the file of settings."""
+    authorities: Path | None = None
+    """PEM: the certificates that may vouch for the hub's. Default: those of this machine."""
+    contact: Contact
+    """Whom others ring about what this desk says: a role and a telephone number, never somebody's own name."""
+    telemetry: Telemetry = Telemetry()
+    adapter: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """One table for each adapter; each says itself what may stand in it."""
+
+
+def load_settings(path: Path, model: type[_M]) -> _M:
+    """Settings from a TOML file.
+
+    Raises:
+        SettingsRefused: it cannot be read, or a key is unknown, missing or wrong; the text names it.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise SettingsRefused(f"cannot read `{path}`: {why}") from None
+    try:
+        return check_settings(tomllib.loads(text), model, str(path))
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsRefused(f"`{path}` is not TOML: {error}") from None
+
+
+def check_settings(table: dict[str, Any], model: type[_M], where: str) -> _M:
+    """Settings from a table that was read already.
+
+    Raises:
+        SettingsRefused: a key is unknown, missing or wrong; the text names it.
+    """
+    try:
+        return model.model_validate(table)
+    except ValidationError as error:
+        problems = [
+            f"`{'.'.join(map(str, problem['loc'])) or 'file'}`: {problem['msg'][:1].lower()}{problem['msg'][1:]}"
+            for problem in error.errors(include_url=False, include_input=False, include_context=False)
+        ]
+    raise SettingsRefused(f"`{where}`: " + "; ".join(problems))
+
+
+def beside(settings: Path, path: Path) -> Path:
+    """A path of a file of settings, which may be relative to that file."""
+    return (settings.parent / path).absolute()

@@ -1,0 +1,498 @@
+"""A folder of a desk's own CSV: each row is said once or listed with its line and reason, and nothing of a file that is
+not whole."""
+
+import asyncio
+import csv
+import io
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agency_adapters.csv_drop import CsvDrop, CsvDropSettings
+from agency_adapters.csv_drop.rows import ROW_BYTES_MAX, Malformed, read_rows
+from broker.client import Desk, Sending
+from broker.errors import SettingsRefused
+from schemas import Label
+from schemas.compartments import Identity
+from tests.contracts.clock import MovedClock
+from tests.contracts.engine import story
+from tests.faults.county import ONYX, case_opened, county, open_desk
+from tests.house.tree import ROOT
+from tests.personas import BLACKBURN_CHILDREN, POLICE
+from tests.units.desk_at_work import Unreachable, at_work, met, police_folder, until
+from tests.units.test_csv_mapping import EXAMPLES, table
+
+HEADER = (EXAMPLES / "register_changes.csv").read_text(encoding="utf-8").split("\n")[0].split(",")
+CANARY = "Synthetic-Onyx"
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Path:
+    """The folder of a hub, with the police desk's own beside it; their drop folder is there already."""
+    folder = met(tmp_path / "world")
+    (police_folder(folder) / "in").mkdir()
+    return folder
+
+
+def settings(**changes: Any) -> CsvDropSettings:
+    given = {"mapping": table(), "look_ms": 10, "settle_ms": 0}
+    return CsvDropSettings.model_validate(given | changes)
+
+
+def person(number: int, **cells: str) -> dict[str, str]:
+    """Somebody who does not exist, as a row."""
+    usual = {
+        "PNC_ID": f"99/{number:07}A",
+        "SURNAME": f"Synthetic-{number:05}",
+        "FORENAME": "Zed-Invented",
+        "DOB": "03/02/1901",
+        "ADDRESS_1": f"{number} Unbuilt Terrace",
+        "NEW_DISTRICT": "Blackburn with Darwen",
+        "OLD_DISTRICT": "Preston",
+        "ADDRESS_TYPE": "H",
+        "MOVED_ON": "20/11/2026",
+        "STATE": "L",
+        "OFFENCE": "An invented offence.",
+        "CHILD": "Y",
+        "FLAGS": "CH",
+    }
+    return usual | cells
+
+
+def written(*rows: dict[str, str], header: list[str] | None = None) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, header or HEADER, restval="", extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode("utf-8")
+
+
+def drop(folder: Path, data: bytes, name: str = "moves.csv") -> Path:
+    """Put a whole file into the folder, as a careful system does."""
+    place = police_folder(folder) / "in"
+    (place / f".{name}").write_bytes(data)
+    return (place / f".{name}").rename(place / name)
+
+
+def said(desk: Desk) -> int:
+    return len(desk.store.outgoing(*Sending))
+
+
+def rejected(folder: Path, name: str = "moves.csv") -> list[tuple[int, str]]:
+    """The list of rejects of a file: line and reason."""
+    path = police_folder(folder) / "rejects" / f"{name}.rejects.csv"
+    if not path.exists():
+        return []
+    header, *rows = csv.reader(path.read_text(encoding="utf-8").splitlines())
+    assert header == ["line", "reason"]
+    return [(int(line), reason) for line, reason in rows]
+
+
+def names(folder: Path, place: str) -> list[str]:
+    return sorted(path.name for path in (police_folder(folder) / place).glob("*"))
+
+
+async def taken(folder: Path, given: CsvDropSettings | None = None, name: str = "moves.csv") -> int:
+    """Let the adapter work until a file is out of its folder; how many notifications the outbox then holds."""
+    async with at_work(folder, CsvDrop(), given or settings()) as work:
+        await until(lambda: not (police_folder(folder) / "in" / name).exists())
+        return said(work.desk)
+
+
+@story
+async def test_a_good_row_is_said_and_a_bad_one_is_listed_with_its_line_and_reason(world: Path) -> None:
+    rows = [person(1), person(2, DOB="soon"), person(3), person(4, SURNAME=""), person(5)]
+    drop(world, written(*rows))
+
+    assert await taken(world) == 3
+    assert rejected(world) == [
+        (3, "`identity.date_of_birth`, column `DOB`: not spelt `%d/%m/%Y`"),
+        (5, "`identity.names.0.family`, column `SURNAME`: empty"),
+    ]
+    assert names(world, "done") == ["moves.csv"]
+
+
+@story
+async def test_a_thousand_rows_of_which_37_are_bad_are_963_notifications_and_37_rejects(world: Path) -> None:
+    spoil: list[dict[str, str]] = [
+        {"DOB": "31/02/1999"},
+        {"STATE": "?"},
+        {"NEW_DISTRICT": "Atlantis"},
+        {"PNC_ID": ""},
+        {"SURNAME": "x" * 300},
+        {"CHILD": "maybe"},
+    ]
+    rows = [person(number) for number in range(1000)]
+    bad = sorted(random.Random(7).sample(range(1000), 37))
+    for place, number in enumerate(bad):
+        rows[number] |= spoil[place % len(spoil)]
+    drop(world, written(*rows))
+
+    assert await taken(world) == 963
+    assert [line for line, _ in rejected(world)] == [number + 2 for number in bad]
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (b"1,2\r\n", "2 cells, and the header has 17 columns"),
+        (b",".join([b"x"] * 18) + b"\r\n", "18 cells"),
+        (b'"99/0000009A,Synthetic\r\n', "a quote that is not closed"),
+        (b'"99/00"00009A,Synthetic\r\n', "not CSV"),
+        (b"99/0000009A,Synth\x00etic\r\n", "a NUL byte"),
+        (b"99/0000009A,Synth\xffetic\r\n", "not in the encoding"),
+        (b'"' + b"x" * (ROW_BYTES_MAX + 5) + b'"\r\n', "too long"),
+        (b"x\ry\r\n", "not CSV"),
+        (b'"99/0000009A","two\nlines, and\nthree",z\r\n', "3 cells"),
+    ],
+)
+def test_a_malformed_row_costs_itself_and_no_other(bad: bytes, reason: str, world: Path) -> None:
+    lines = written(person(1), person(2), person(3)).splitlines(keepends=True)
+    drop(world, b"".join([*lines[:2], bad, *lines[2:]]))
+
+    count = asyncio.run(taken(world))
+
+    assert count == 3
+    ((line, why),) = rejected(world)
+    assert line == 3
+    assert reason in why
+
+
+def test_the_line_of_a_row_is_the_one_on_which_an_editor_shows_it() -> None:
+    text = b'a,b\r\n"1\n2",3\r\n\r\n4,5\n6,"7'
+
+    rows = list(read_rows(io.BytesIO(text), "utf-8", ","))
+
+    assert [row.line for row in rows] == [1, 2, 5, 6]
+    assert rows[-1] == Malformed(6, "a quote that is not closed")
+
+
+def test_what_stands_inside_a_long_cell_is_never_read_as_a_row() -> None:
+    inner = b"99/0000001A,Synthetic,Row\r\n"
+    long_cell = b'1,"' + inner * (2 * ROW_BYTES_MAX // len(inner)) + b'",3\r\n'
+    text = b"a,b,c\r\n" + long_cell + b"4,5,6\r\n"
+
+    header, refused, last = read_rows(io.BytesIO(text), "utf-8", ",")
+
+    assert isinstance(refused, Malformed)
+    assert (header.line, refused.line) == (1, 2)
+    assert not isinstance(last, Malformed)
+    assert last.cells == ("4", "5", "6")
+
+
+def test_a_quote_that_nobody_closes_leaves_the_rows_after_it_readable() -> None:
+    text = b'a,b\r\n1,"x\r\n2,y\r\n3,"z"\r\n4,"u\r\n5,v\r\n'
+
+    rows = list(read_rows(io.BytesIO(text), "utf-8", ","))
+
+    assert [(row.line, isinstance(row, Malformed)) for row in rows] == [
+        (1, False),
+        (2, True),
+        (3, False),
+        (4, False),
+        (5, True),
+        (6, False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "not even a header"),
+        (b"\r\n\r\n", "not even a header"),
+        (written(person(1), header=[name for name in HEADER if name != "DOB"]), "column `DOB` missing"),
+        (written(person(1), header=[*HEADER, "DOB"]), "column `DOB` twice"),
+        (b'"' + written(person(1)), "its header"),
+    ],
+)
+def test_a_file_whose_header_does_not_fit_is_put_aside_and_nothing_of_it_is_said(
+    data: bytes, reason: str, world: Path
+) -> None:
+    drop(world, data)
+
+    count = asyncio.run(taken(world))
+
+    assert count == 0
+    assert names(world, "rejects") == ["moves.csv", "moves.csv.rejects.csv"]
+    assert names(world, "done") == []
+    ((line, why),) = rejected(world)
+    assert (line, reason in why) == (0, True)
+
+
+@story
+async def test_old_systems_are_read_in_their_own_encoding_and_delimiter(world: Path) -> None:
+    data = written(person(1, SURNAME="Synthétique")).decode().replace(",", ";").encode("cp1252")
+    drop(world, data)
+
+    assert await taken(world, settings(encoding="cp1252", delimiter=";")) == 1
+
+
+@story
+async def test_a_byte_order_mark_and_line_feeds_alone_are_read(world: Path) -> None:
+    drop(world, b"\xef\xbb\xbf" + written(person(1), person(2, DOB="soon")).replace(b"\r\n", b"\n"))
+
+    assert await taken(world) == 1
+    assert [line for line, _ in rejected(world)] == [3]
+
+
+@pytest.mark.parametrize("wrong", [{"encoding": "utf-16"}, {"encoding": "klingon"}, {"delimiter": '"'}, {"inn": 1}])
+def test_a_setting_that_could_not_work_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        settings(**wrong)
+
+
+@story
+async def test_an_adapter_with_nothing_to_do_says_so(world: Path) -> None:
+    with pytest.raises(SettingsRefused, match="nothing to do"):
+        async with at_work(world, CsvDrop(), CsvDropSettings()):
+            await asyncio.sleep(0)
+
+
+# --- whole files ---
+
+
+@story
+async def test_a_file_is_waited_for_until_it_has_stayed_as_it_is(world: Path) -> None:
+    clock = MovedClock()
+    path = drop(world, written(person(1)))
+
+    async with at_work(world, CsvDrop(), settings(settle_ms=5_000), clock) as work:
+        await asyncio.sleep(0.1)  # many looks, and no time passes
+        assert path.exists()
+        clock.move(seconds=4)
+        path.write_bytes(written(person(1), person(2)))
+        await asyncio.sleep(0.1)
+        clock.move(seconds=4)
+        await asyncio.sleep(0.1)
+        assert path.exists(), "taken five seconds after it was first seen, though it had changed since"
+        clock.move(seconds=2)
+        await until(lambda: not path.exists())
+        assert said(work.desk) == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who has a file open")
+@story
+async def test_a_file_that_somebody_has_open_for_writing_is_waited_for(world: Path) -> None:
+    path = police_folder(world) / "in" / "moves.csv"
+    whole = written(person(1), person(2))
+    half = whole[:-100]
+
+    with path.open("wb") as writer:
+        writer.write(half)
+        writer.flush()
+        async with at_work(world, CsvDrop(), settings()) as work:
+            await asyncio.sleep(0.2)
+            assert path.exists()
+            assert said(work.desk) == 0
+            writer.write(whole[len(half) :])
+            writer.close()
+            await until(lambda: not path.exists())
+            assert said(work.desk) == 2
+    assert rejected(world) == []
+
+
+@story
+async def test_what_is_no_file_of_ours_is_left_alone(world: Path) -> None:
+    place, outside = police_folder(world) / "in", world / "elsewhere.csv"
+    outside.write_bytes(written(person(9)))
+    (place / "linked.csv").symlink_to(outside)
+    (place / "folder.csv").mkdir()
+    os.mkfifo(place / "pipe.csv")
+    (place / ".hidden.csv").write_bytes(written(person(8)))
+    (place / "notes.txt").write_bytes(written(person(7)))
+    (place / "large.csv").write_bytes(written(*map(person, range(50))))
+    drop(world, written(person(1)))
+
+    assert await taken(world, settings(file_bytes_max=5_000)) == 1
+    assert names(world, "done") == ["moves.csv"]
+    assert names(world, "in") == [
+        ".hidden.csv",
+        "folder.csv",
+        "large.csv",
+        "linked.csv",
+        "notes.txt",
+        "pipe.csv",
+    ]
+
+
+@story
+async def test_files_are_taken_in_the_order_of_their_names(world: Path) -> None:
+    drop(world, written(person(1), person(2)), "b.csv")
+    drop(world, written(person(3)), "a.csv")
+
+    async with at_work(world, CsvDrop(), settings(waiting_max=1)) as work:  # so the second one is not read to its end
+        await until(lambda: names(world, "done"))
+        await asyncio.sleep(0.05)
+
+        assert (names(world, "done"), names(world, "in"), said(work.desk)) == (["a.csv"], ["b.csv"], 1)
+
+
+# --- once ---
+
+
+@story
+async def test_the_same_file_dropped_again_is_not_said_again_and_its_list_says_so(world: Path) -> None:
+    data = written(person(1), person(2))
+    drop(world, data)
+    await taken(world)
+    drop(world, data)
+
+    assert await taken(world) == 2
+    assert names(world, "done") == ["moves.2.csv", "moves.csv"]
+    assert rejected(world, "moves.2.csv")[0][0] == 0
+    assert "taken before" in rejected(world, "moves.2.csv")[0][1]
+
+
+@story
+async def test_a_file_that_was_changed_is_another_file(world: Path) -> None:
+    drop(world, written(person(1)))
+    await taken(world)
+    drop(world, written(person(2)))
+
+    assert await taken(world) == 2
+    assert names(world, "done") == ["moves.2.csv", "moves.csv"]
+    assert rejected(world, "moves.2.csv") == []
+
+
+@story
+async def test_a_stop_in_the_middle_loses_and_repeats_no_row_and_no_reject(world: Path) -> None:
+    rows = [person(number, **({"DOB": "soon"} if number % 10 == 3 else {})) for number in range(60)]
+    path = drop(world, written(*rows))
+    stops = 0
+    while path.exists():
+        async with at_work(world, CsvDrop(), settings()) as work:
+            before = said(work.desk)
+            await until(lambda: said(work.desk) >= before + 9 or not path.exists())  # noqa: B023 - awaited at once
+        stops += 1
+
+    assert stops > 3
+    desk = open_desk(world, POLICE.name, Unreachable(), MovedClock())
+    assert said(desk) == 54
+    desk.close()
+    assert len(rejected(world)) == 6
+
+
+@story
+async def test_a_mapping_that_was_changed_in_the_middle_of_a_file_loses_no_row_silently(world: Path) -> None:
+    stricter, milder = table(), table()
+    milder["columns"]["status.state"] = {"column": "STATE", "words": {"L": "licence", "?": "custody"}}
+    rows = [person(number, **({"STATE": "?"} if number == 2 else {})) for number in range(60)]
+    path = drop(world, written(*rows))
+    async with at_work(world, CsvDrop(), settings(mapping=stricter)) as work:
+        await until(lambda: said(work.desk) >= 10)
+    assert path.exists()
+
+    count = await taken(world, settings(mapping=milder))
+
+    assert 10 <= count < 60
+    assert "under other rules" in rejected(world)[-1][1]
+    assert names(world, "rejects") == ["moves.csv", "moves.csv.rejects.csv"]
+
+
+@story
+async def test_a_long_file_waits_while_the_outbox_is_full(world: Path) -> None:
+    path = drop(world, written(*map(person, range(20))))
+
+    async with at_work(world, CsvDrop(), settings(waiting_max=8)) as work:
+        await until(lambda: said(work.desk) == 8)
+        await asyncio.sleep(0.1)
+        assert said(work.desk) == 8
+        with work.desk.store.transaction():
+            for sent in work.desk.store.outgoing(Sending.WAITING)[:5]:
+                work.desk.store.set_state(sent.id, Sending.SENT)
+        await until(lambda: said(work.desk) == 12)
+        assert path.exists()
+
+
+@story
+async def test_a_file_that_grows_while_it_is_taken_is_taken_again_as_another(world: Path) -> None:
+    path = drop(world, written(*map(person, range(3))))
+    async with at_work(world, CsvDrop(), settings(waiting_max=2)) as work:
+        await until(lambda: said(work.desk) == 2)
+        path.write_bytes(written(person(7)))
+        with work.desk.store.transaction():
+            for sent in work.desk.store.outgoing(Sending.WAITING):
+                work.desk.store.set_state(sent.id, Sending.SENT)
+        await until(lambda: names(world, "done"))
+
+        assert said(work.desk) == 4
+    assert names(world, "done") == ["moves.csv"]
+    assert (police_folder(world) / "done" / "moves.csv").read_bytes() == written(person(7))
+
+
+@story
+async def test_nothing_of_a_cell_stands_in_a_list_of_rejects_or_in_the_log(
+    world: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad = [{"DOB": CANARY}, {"NEW_DISTRICT": CANARY}, {"STATE": CANARY}, {"PNC_ID": CANARY}, {"POSTCODE": CANARY}]
+    drop(world, written(*(person(number, SURNAME=CANARY, **cells) for number, cells in enumerate(bad))))
+
+    with caplog.at_level(1):
+        assert await taken(world) == 0
+
+    text = (police_folder(world) / "rejects" / "moves.csv.rejects.csv").read_text(encoding="utf-8")
+    assert len(rejected(world)) == len(bad)
+    assert CANARY not in text + caplog.text
+    assert "5 rejected" in caplog.text
+
+
+CHILD = """
+import asyncio, sys
+from pathlib import Path
+from agency_adapters.csv_drop import CsvDrop
+from tests.units.desk_at_work import at_work
+from tests.units.test_csv_drop_in import settings
+
+async def work():
+    async with at_work(Path(sys.argv[1]), CsvDrop(), settings()) as work:
+        await work.stop.wait()
+
+asyncio.run(work())
+"""
+
+
+def test_kill_9_at_any_moment_loses_and_repeats_no_row(world: Path) -> None:
+    rows = [person(number, **({"CHILD": "?"} if number % 20 == 5 else {})) for number in range(60)]
+    path = drop(world, written(*rows))
+    chance, kills = random.Random(11), 0
+    while path.exists():
+        child = subprocess.Popen([sys.executable, "-c", CHILD, str(world)], cwd=ROOT)
+        asyncio.run(killed_or_done(world, child, path, chance))
+        kills += 1
+
+    heard = asyncio.run(all_that_is_heard(world))
+
+    assert kills > 3
+    assert sorted(heard) == [f"Synthetic-{number:05}" for number in range(60) if number % 20 != 5]
+    assert [line for line, _ in rejected(world)] == [number + 2 for number in range(60) if number % 20 == 5]
+    assert names(world, "done") == ["moves.csv"]
+
+
+async def killed_or_done(world: Path, child: "subprocess.Popen[bytes]", path: Path, chance: random.Random) -> None:
+    """Let a child say some rows, and kill it wherever it is."""
+    desk = open_desk(world, POLICE.name, Unreachable(), MovedClock())
+    try:
+        before = said(desk)
+        await until(lambda: said(desk) > before or not path.exists())
+        await asyncio.sleep(chance.uniform(0, 0.06))  # wherever that is
+    finally:
+        desk.close()
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+
+
+async def all_that_is_heard(world: Path) -> list[str]:
+    """Hand everything over to the hub, and tell whom social care hears of."""
+    async with county(world, MovedClock(), (POLICE, BLACKBURN_CHILDREN)) as here:
+        await here.say(POLICE.name, case_opened(ONYX, team=()))
+        await here.desks[POLICE.name].flush()
+        await here.tellwise.settled()
+        letters = (await here.desks[BLACKBURN_CHILDREN.name].hear()).letters
+    identities = [letter.compartments[Label.IDENTITY] for letter in letters]
+    return [identity.names[0].family for identity in identities if isinstance(identity, Identity)]
