@@ -11,13 +11,15 @@ UNFINISHED = ".new"
 
 
 def private_folder(folder: Path) -> Path:
-    """Make a folder that only its owner may enter, if it is not there yet.
+    """Make a folder that only its owner may enter, and each above it that is missing, if it is not there yet.
 
     Raises:
         FolderUnusable: it cannot be made.
     """
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for missing in reversed([each for each in (folder, *folder.parents) if not each.exists()]):
+            missing.mkdir(mode=0o700, exist_ok=True)
+        folder.mkdir(exist_ok=True)  # says so where there is something else of this name
     except OSError as error:
         raise FolderUnusable(f"cannot make `{folder}`: {error.strerror}") from error
     return folder

@@ -32,18 +32,18 @@ def run(
 
 async def _run(name: str, config: Path) -> None:
     from broker.cli.at_a_desk import desk_home, open_desk
-    from broker.cli.watching import watch_over
+    from broker.cli.watching import watched
     from broker.client.adapter import Work, find_adapter, run_adapter
     from broker.clock import SystemClock
     from broker.settings import DeskSettings, check_settings, load_settings
 
     settings = load_settings(config, DeskSettings)
-    watch_over(settings.telemetry, "tellwise-desk", settings.desk)
     adapter = find_adapter(name)
     own = check_settings(settings.adapter.get(name, {}), adapter.settings, f"{config}, [adapter.{name}]")
     stop = asyncio.Event()
     for which in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(which, stop.set)
-    async with open_desk(settings, config) as desk:
-        print(f"tellwise: desk `{settings.desk}` at work with adapter `{name}`", file=sys.stderr, flush=True)
-        await run_adapter(adapter, Work(desk, desk_home(settings, config), SystemClock(), stop), own)
+    with watched(settings.telemetry, "tellwise-desk", settings.desk):
+        async with open_desk(settings, config) as desk:
+            print(f"tellwise: desk `{settings.desk}` at work with adapter `{name}`", file=sys.stderr, flush=True)
+            await run_adapter(adapter, Work(desk, desk_home(settings, config), SystemClock(), stop), own)

@@ -7,12 +7,11 @@ from pathlib import Path
 from broker.app import Tellwise
 from broker.cli.settings_file import hub_settings_text
 from broker.cli.telling import bold, say
-from broker.cli.watching import watch_over
+from broker.cli.watching import watched
 from broker.clock import SystemClock
 from broker.errors import FolderUnusable, SettingsRefused
 from broker.files import private_folder, write_whole
-
-# from broker.health import check_installation
+from broker.health.installation import check_installation
 from broker.sealing.entropy import system_entropy
 from broker.sealing.keystore_file import make_credential
 from broker.service import serve
@@ -54,8 +53,7 @@ def run_hub(path: Path, *, demo: bool, as_json: bool, until_end: bool) -> None:
     settings = load_settings(path, HubSettings)
     if demo and not is_loopback(settings.http.host):
         raise SettingsRefused("a demonstration's keys lie in clear: it stays on this machine (`http.host`)")
-    watch_over(settings.telemetry, "tellwise-hub", settings.hub)
-    # check_installation()
+    check_installation()
 
     def opened(url: str, tellwise: Tellwise) -> None:
         if as_json:
@@ -66,4 +64,5 @@ def run_hub(path: Path, *, demo: bool, as_json: bool, until_end: bool) -> None:
         say(f"{desks} desks. What desks are given out of band: {beside(path, settings.data) / 'hub' / 'trust.json'}", 2)
         say(f"What it offers to programs: {url}/ . Stop it with Ctrl-C.", 2)
 
-    asyncio.run(serve(settings, path, SystemClock(), demo=demo, until_end=until_end, opened=opened))
+    with watched(settings.telemetry, "tellwise-hub", settings.hub):
+        asyncio.run(serve(settings, path, SystemClock(), demo=demo, until_end=until_end, opened=opened))

@@ -11,6 +11,7 @@ import typer
 from broker.cli.adapters import adapters
 from broker.cli.areas import areas
 from broker.cli.desks import desks
+from broker.cli.doctor import doctor
 from broker.cli.ending import carefully
 from broker.cli.ledger import ledger
 
@@ -23,6 +24,7 @@ app.add_typer(desks, name="desk")
 app.add_typer(adapters, name="adapter")
 app.add_typer(ledger, name="ledger")
 app.add_typer(areas, name="areas")
+app.command()(doctor)
 
 _HUB = Annotated[Path, typer.Option("--config", help="The hub's settings: `tellwise.toml`.")]
 _DESK = Annotated[Path, typer.Option("--config", help="The desk's settings: `desk.toml`.")]

@@ -66,13 +66,17 @@ class Inbox:
             items = await self._link.inbox(self.mailbox, start, _ITEMS_MAX, wait_ms)
             if not items:
                 break
-            await self._directory.read()  # an item may need an event that came after we last looked
-            await check_growth(self._checkpoints(items), self._store, self._link)
-            for data in items:
-                try:
-                    self.take(data, heard)
-                except OpeningRefused:
-                    heard.refused += 1
+            letters, refused = len(heard.letters), heard.refused
+            with telemetry.span(telemetry.Span.INBOX_HEAR, items=len(items)) as working:
+                await self._directory.read()  # an item may need an event that came after we last looked
+                await check_growth(self._checkpoints(items), self._store, self._link)
+                for data in items:
+                    try:
+                        self.take(data, heard)
+                    except OpeningRefused:
+                        heard.refused += 1
+                working.add(letters=len(heard.letters) - letters, refused=heard.refused - refused)
+                working.link(letter.cover.traceparent for letter in heard.letters[letters:])
             wait_ms = 0
         return heard
 
@@ -100,6 +104,7 @@ class Inbox:
             with self._store.transaction():
                 self._store.put_incident(position, rejected.reason, data)
                 self._store.move(INBOX, position + 1)
+            telemetry.count(telemetry.Count.INCIDENT_NOTED)
             telemetry.emit(Event.ITEM_REFUSED, level=logging.WARNING, desk=self._name, item=position)
             raise OpeningRefused from None
         match opened:

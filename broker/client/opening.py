@@ -119,11 +119,11 @@ def open_letter(
     hub = directory.hub.entry.hub
     try:
         cover_key = unwrap(letter.cover, Belonging(fields.id, hub, Label.COVER.value), key)
-        cover = Cover.from_bytes(open_with(letter.cover, cover_key))
+        cover = Cover.from_bytes(open_with(letter.cover, cover_key, Label.COVER))
         models = kind_of(fields.kind).models
         compartments = {
             label: models[label].from_bytes(
-                open_with(sealed, unwrap(sealed, Belonging(fields.id, fields.iss, label.value), key))
+                open_with(sealed, unwrap(sealed, Belonging(fields.id, fields.iss, label.value), key), label)
             )
             for label, sealed in letter.compartments.items()
         }

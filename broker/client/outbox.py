@@ -81,8 +81,9 @@ class Outbox:
     async def _flush(self) -> int:
         taken = 0
         while waiting := self._store.outgoing(Sending.WAITING, most=_PAGE):
-            for one in waiting:
-                taken += await self._send(one)
+            with telemetry.span(telemetry.Span.OUTBOX_FLUSH, notifications=len(waiting)):
+                for one in waiting:
+                    taken += await self._send(one)
         return taken
 
     async def _send(self, waiting: Outgoing) -> bool:

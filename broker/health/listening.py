@@ -9,7 +9,6 @@ from pathlib import Path
 import httpx2
 from cryptography import x509
 
-from broker.api.server import bind
 from broker.errors import CannotListen
 from broker.health.findings import Finding, ok, problem
 from broker.settings import Http
@@ -26,12 +25,20 @@ def address(settings: Http, certificate: Path | None) -> list[Finding]:
     """
     where = f"{settings.host} port {settings.port}"
     try:
-        bind(settings).close()
-    except CannotListen as error:
+        _take_and_let_go(settings)
+    except OSError as error:
         if settings.port and _is_a_hub(settings, certificate):
             return [ok(f"{where}: a hub is at work there")]
-        return [problem(str(error), error.next_step)]
+        return [problem(f"cannot listen on {where}: {error.strerror}", CannotListen.next_step)]
     return [ok(f"{where} is free" if settings.port else f"{settings.host}: any port that is free")]
+
+
+def _take_and_let_go(settings: Http) -> None:
+    """Take the address as the hub does, and hear nothing there."""
+    family, *_, place = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family) as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(place)
 
 
 def _is_a_hub(settings: Http, certificate: Path | None) -> bool:

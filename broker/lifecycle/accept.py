@@ -192,7 +192,7 @@ def _inspect(
     notification: SealedNotification, kind: Kind, content_keys: dict[Label, bytes]
 ) -> tuple[Facts, Said | None]:
     plain = {
-        label: open_with(sealed, content_keys[label])
+        label: open_with(sealed, content_keys[label], label)
         for label, sealed in notification.compartments.items()
         if label not in BLIND
     }

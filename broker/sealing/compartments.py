@@ -15,8 +15,9 @@ from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap
 
 from broker.sealing.entropy import Entropy
 from broker.sealing.jwe import IV_BYTES, KEY_BYTES, PROTECTED, TAG_BYTES
-from broker.sealing.padding import BUCKETS, pad, unpad
+from broker.sealing.padding import BUCKETS, FACTS_LEAST, pad, unpad
 from broker.sealing.rejection import Reason, Rejected
+from schemas import Label
 from schemas.strict import NotStrict, b64u_decode, b64u_encode, json_decode, json_encode
 
 ALG = "A256KW"
@@ -129,7 +130,7 @@ def seal(plaintext: bytes, belonging: Belonging, key: bytes, kid: str, entropy: 
             }
         )
     )
-    sealed = AESGCM(content_key).encrypt(iv, pad(plaintext), _associated(aad))
+    sealed = AESGCM(content_key).encrypt(iv, pad(plaintext, _least(belonging.label)), _associated(aad))
     return Compartment(
         aad=aad,
         iv=b64u_encode(iv),
@@ -168,8 +169,8 @@ def unwrap(compartment: Compartment, belonging: Belonging, key: bytes) -> bytes:
     return content_key
 
 
-def open_with(compartment: Compartment, content_key: bytes) -> bytes:
-    """The plaintext, under a content key that `unwrap` gave.
+def open_with(compartment: Compartment, content_key: bytes, label: str) -> bytes:
+    """The plaintext of the compartment *label*, under a content key that `unwrap` gave.
 
     Raises:
         Rejected: altered, or wrongly padded.
@@ -186,12 +187,16 @@ def open_with(compartment: Compartment, content_key: bytes) -> bytes:
         padded = AESGCM(content_key).decrypt(iv, sealed, _associated(compartment.aad))
     except InvalidTag as error:
         raise Rejected(Reason.CIPHERTEXT) from error
-    return unpad(padded)
+    return unpad(padded, _least(label))
 
 
 def key_commitment(content_key: bytes) -> bytes:
     """32 bytes that name a content key without giving it away."""
     return sha256(b"tellwise-kc-v1" + content_key).digest()
+
+
+def _least(label: str) -> int:
+    return FACTS_LEAST if label == Label.FACTS else BUCKETS[0]
 
 
 def _associated(aad: str) -> bytes:

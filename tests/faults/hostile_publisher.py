@@ -20,9 +20,9 @@ from broker.sealing.entropy import system_entropy
 from broker.sealing.head import LIFE, PLACES, HeadFields, spare_digests
 from broker.sealing.jwe import IV_BYTES, KEY_BYTES, PROTECTED, TAG_BYTES, seal_key_package
 from broker.sealing.notification import release_extra
-from broker.sealing.padding import pad
+from broker.sealing.padding import BUCKETS, FACTS_LEAST, pad
 from broker.sealing.signatures import Typ, sign
-from schemas import DeskId, NotificationId
+from schemas import DeskId, Label, NotificationId
 from schemas.strict import b64u_encode, json_decode, json_encode
 
 
@@ -94,7 +94,8 @@ def _seal_to_another_key(data: bytes, belonging: Belonging, message_key: bytes) 
             }
         )
     )
-    ciphertext = AESGCM(content_key).encrypt(iv, pad(data), f"{PROTECTED}.{aad}".encode("ascii"))
+    padded = pad(data, FACTS_LEAST if belonging.label == Label.FACTS else BUCKETS[0])
+    ciphertext = AESGCM(content_key).encrypt(iv, padded, f"{PROTECTED}.{aad}".encode("ascii"))
     return Compartment(
         aad=aad,
         iv=b64u_encode(iv),

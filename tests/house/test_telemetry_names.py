@@ -20,10 +20,7 @@ COMMAND_LINE = Path("broker/cli")
 NAMED: tuple[type[StrEnum], ...] = (Event, Span, Count, Duration, Gauge)
 
 AWAITED = {
-    "Span.OUTBOX_FLUSH",
-    "Span.INBOX_HEAR",
     "Span.ADAPTER_ROUND",
-    "Count.INCIDENT_NOTED",
 }
 """Names whose place is still being built: the desk's side. Empty is best."""
 

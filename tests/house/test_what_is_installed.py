@@ -88,6 +88,8 @@ def test_one_changed_byte_is_a_problem_for_the_doctor_and_stops_a_start(
 def test_a_hub_does_not_start_on_a_changed_byte(environment: Path, tmp_path: Path) -> None:
     tellwise = "from broker.cli.main import app; app()"
     made = program(environment, tmp_path, tellwise, ["new", "hub", "--name", "hub.northbury.example"])
+    settings = tmp_path / "hub" / "tellwise.toml"
+    settings.write_text(settings.read_text().replace("# port = 8400", "port = 0"))
 
     with altered(packages(environment) / "schemas" / "vocabulary.py"):
         started = program(environment, tmp_path, tellwise, ["run", "--config", "hub/tellwise.toml"])

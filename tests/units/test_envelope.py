@@ -1,4 +1,4 @@
-"""The outer form of what travels over HTTP: CloudEvents that another library reads and writes, and nothing lost in it."""
+"""The outer form of what travels over HTTP: CloudEvents that another library reads too, and nothing lost in it."""
 
 import json
 from typing import Any
@@ -208,10 +208,9 @@ def test_a_batch_that_is_not_the_one_that_was_asked_for_is_refused(batch: Any) -
         unwrap_items(json_encode(batch), 3)
 
 
-@pytest.mark.parametrize("text", ["AAAA", "BBBB"])
-def test_a_refusal_repeats_nothing_of_what_came(text: str) -> None:
+def test_a_refusal_repeats_nothing_of_what_came() -> None:
     with pytest.raises(NotAnEvent) as refused:
-        unwrap_notification(json_encode(an_event(type=f"{text}-{SEALED.decode()}")))
+        unwrap_notification(json_encode(an_event(type=f"Invented-{SEALED.decode()}")))
 
-    assert text not in str(refused.value)
+    assert "Invented" not in str(refused.value)
     assert refused.value.__context__ is None

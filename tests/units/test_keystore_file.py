@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from broker.errors import FolderUnusable, KeyUnavailable
 from broker.ports import KeyStore
-from broker.sealing.keystore_file import MARKER, FileKeyStore
+from broker.sealing.keystore_file import MARKER, SEALED, FileKeyStore, make_credential, read_credential
 
 SECRET, CONTEXT = bytes(range(32)), b"state"
 
@@ -238,3 +238,106 @@ class TestFileKeyStore(KeyStoreContract):
         with pytest.raises(KeyUnavailable):
             again.sign("voice", b"receipt")
         assert {len(path.read_bytes()) for path in files} == {size}
+
+
+CREDENTIAL = bytes(range(100, 132))
+
+
+class TestSealedFileKeyStore(KeyStoreContract):
+    """The driver in earnest: each key sealed under the hub's credential."""
+
+    @pytest.fixture(autouse=True)
+    def _own_folder(self, tmp_path: Path) -> None:
+        self.folder = tmp_path / "hub" / "keys"
+        self._opened = 0
+
+    def opened(self, credential: bytes = CREDENTIAL) -> KeyStore:
+        self._opened += 1
+        return FileKeyStore(self.folder, Random(self._opened).randbytes, demo=False, credential=credential)
+
+    def test_no_key_can_be_read_from_the_folder(self) -> None:
+        store = self.opened()
+        master = store.new_master()
+        store.sign("voice", b"receipt")
+        blob = store.wrap(master, SECRET, CONTEXT)
+
+        data = {path.name: path.read_bytes() for path in self.folder.iterdir()}
+        assert set(map(len, data.values())) <= {60, len(data[SEALED])}
+        for name in (f"master-{master}.key", "sign-voice.key"):
+            for start in range(len(data[name]) - 32):
+                assert data[name][start : start + 32] not in blob
+
+    def test_another_credential_is_noticed_before_anything_is_written(self) -> None:
+        self.opened()
+        before = sorted(path.name for path in self.folder.iterdir())
+
+        with pytest.raises(KeyUnavailable):
+            self.opened(bytes(32))
+
+        assert sorted(path.name for path in self.folder.iterdir()) == before
+
+    def test_no_key_stands_in_for_another(self) -> None:
+        store = self.opened()
+        first, second = store.new_master(), store.new_master()
+        (self.folder / f"master-{first}.key").write_bytes((self.folder / f"master-{second}.key").read_bytes())
+
+        with pytest.raises(KeyUnavailable):
+            self.opened().wrap(first, SECRET, CONTEXT)
+
+    def test_every_byte_of_a_sealed_key_counts(self) -> None:
+        master = self.opened().new_master()
+        path = self.folder / f"master-{master}.key"
+        data = path.read_bytes()
+        for place in range(len(data)):
+            path.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+
+            with pytest.raises(KeyUnavailable):
+                self.opened().wrap(master, SECRET, CONTEXT)
+
+    def test_keys_of_a_demonstration_and_sealed_ones_are_never_in_one_folder(self, tmp_path: Path) -> None:
+        FileKeyStore(tmp_path / "demo", os.urandom, demo=True)
+        self.opened()
+
+        with pytest.raises(FolderUnusable):
+            FileKeyStore(tmp_path / "demo", os.urandom, demo=False, credential=CREDENTIAL)
+        with pytest.raises(FolderUnusable):
+            FileKeyStore(self.folder, os.urandom, demo=True)
+
+    def test_it_does_not_warn(self, caplog: pytest.LogCaptureFixture) -> None:
+        self.opened()
+
+        assert caplog.records == []
+
+
+def test_a_credential_is_made_once_and_read_by_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "hub.key"
+    make_credential(path, os.urandom)
+
+    assert len(read_credential(path)) == 32
+    assert path.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(FolderUnusable):
+        make_credential(path, os.urandom)
+
+
+def test_a_credential_that_others_may_read_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "hub.key"
+    make_credential(path, os.urandom)
+    path.chmod(0o644)
+
+    with pytest.raises(KeyUnavailable, match="others"):
+        read_credential(path)
+
+
+@pytest.mark.parametrize("data", [b"", b"short", b"x" * 43, bytes(32), b"\xff" * 43])
+def test_what_is_no_credential_is_refused(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "hub.key"
+    path.write_bytes(data)
+    path.chmod(0o600)
+
+    with pytest.raises(KeyUnavailable):
+        read_credential(path)
+
+
+def test_a_credential_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(KeyUnavailable, match="there is no credential"):
+        read_credential(tmp_path / "hub.key")

@@ -47,12 +47,12 @@ def opened(data: bytes, belonging: Belonging = HERE, key: bytes = EPOCH_KEY, kid
         raise Rejected(Reason.FORM) from None
     if sealed.kid != kid:
         raise Rejected(Reason.KEY)
-    return open_with(sealed, unwrap(sealed, belonging, key))
+    return open_with(sealed, unwrap(sealed, belonging, key), belonging.label)
 
 
 def refuse(sealed: Compartment, reason: Reason, belonging: Belonging = HERE, key: bytes = MESSAGE_KEY) -> None:
     with pytest.raises(Rejected) as refused:
-        open_with(sealed, unwrap(sealed, belonging, key))
+        open_with(sealed, unwrap(sealed, belonging, key), belonging.label)
     assert refused.value.reason is reason
 
 
@@ -188,7 +188,7 @@ def test_a_publisher_s_own_spelling_of_the_signed_bytes_is_taken_as_it_came() ->
 
     sealed = sealed_by_hand(spaced, pad(PLAIN))
 
-    assert open_with(sealed, unwrap(sealed, HERE, MESSAGE_KEY)) == PLAIN
+    assert open_with(sealed, unwrap(sealed, HERE, MESSAGE_KEY), HERE.label) == PLAIN
 
 
 @pytest.mark.parametrize("padded", [PLAIN.ljust(256, b"\x00"), (PLAIN + b"\x80").ljust(1_024, b"\x00"), PLAIN, b""])

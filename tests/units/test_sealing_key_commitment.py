@@ -156,7 +156,7 @@ def test_a_ciphertext_that_opens_under_two_keys_is_opened_under_one_of_them_alon
     assert (LOW in texts[0], HIGH in texts[0]) == (True, False)
     assert (LOW in texts[1], HIGH in texts[1]) == (False, True)
     wrapped = [forged(key, committed, sealed) for key in (FIRST_KEY, second)]
-    assert [open_with(wrapped[0], key) + b"\x80" for key in (FIRST_KEY, second)] == texts  # padding is no help
+    assert [open_with(wrapped[0], key, HERE.label) + b"\x80" for key in (FIRST_KEY, second)] == texts  # padding no help
     assert wrapped[0].digest == wrapped[1].digest  # and so is the signature of the publisher
 
     with pytest.raises(Rejected) as refused:

@@ -58,7 +58,7 @@ def opened(data: bytes, publisher: Desk = PUBLISHER) -> dict[Label, bytes]:
     message_key = open_key_package(sealed.mk, RELEASE, release_extra(HUB_ID, fields.iss, RELEASE_KID))
     check_nothing_missing(sealed.head, sealed.compartments.values(), message_key)
     return {
-        label: open_with(one, unwrap(one, Belonging(fields.id, fields.iss, label), message_key))
+        label: open_with(one, unwrap(one, Belonging(fields.id, fields.iss, label), message_key), label)
         for label, one in sealed.compartments.items()
     }
 

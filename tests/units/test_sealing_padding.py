@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from broker.sealing.padding import BUCKETS, pad, unpad
+from broker.sealing.padding import BUCKETS, FACTS_LEAST, pad, unpad
 from broker.sealing.rejection import Reason, Rejected
 
 EDGES = sorted({0, 1, 2, *(size + step for size in BUCKETS for step in (-2, -1, 0, 1))})
@@ -100,3 +100,16 @@ def test_every_changed_byte_of_the_padding_is_refused() -> None:
     for place in range(4, 256):
         for value in {0x00, 0x01, 0x7F, 0x81, 0xFF} - {padded[place]}:
             refuse(padded[:place] + bytes([value]) + padded[place + 1 :])
+
+
+@pytest.mark.parametrize("length", [0, 200, 255, 256, 1_023])
+def test_facts_of_any_usual_length_have_one_size(length: int) -> None:
+    padded = pad(b"x" * length, FACTS_LEAST)
+
+    assert len(padded) == FACTS_LEAST
+    assert unpad(padded, FACTS_LEAST) == b"x" * length
+
+
+def test_facts_in_a_smaller_bucket_are_refused() -> None:
+    with pytest.raises(Rejected):
+        unpad(pad(b"a flag more or less"), FACTS_LEAST)

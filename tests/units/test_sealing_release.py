@@ -23,7 +23,7 @@ SEALED = notification()
 KEYS = content_keys(SEALED)
 FIELDS = SEALED.head.fields
 LABELS: list[Label] = [label for label in SEALED.compartments if label is not Label.FACTS]
-PLAIN: dict[Label, bytes] = {label: open_with(SEALED.compartments[label], KEYS[label]) for label in LABELS}
+PLAIN: dict[Label, bytes] = {label: open_with(SEALED.compartments[label], KEYS[label], label) for label in LABELS}
 
 GRANTS = st.fixed_dictionaries({desk: st.lists(st.sampled_from(LABELS), unique=True).map(tuple) for desk in DESKS})
 
@@ -35,7 +35,7 @@ def open_all(compartments: dict[Label, Compartment], key: bytes) -> dict[Label, 
         for tried in Label:
             try:
                 content_key = unwrap(sealed, Belonging(FIELDS.id, POLICE, tried), key)
-                found[tried] = open_with(sealed, content_key)
+                found[tried] = open_with(sealed, content_key, tried)
             except Rejected:
                 continue
             assert tried is label
@@ -59,10 +59,10 @@ def test_the_keys_of_one_letter_open_nothing_of_another(grants: dict[str, tuple[
         mine = {label: unwrap(one, _here(label), EPOCHS[desk].secret) for label, one in letters[desk].items()}
         for label, (held, content_key) in product(letters[other], mine.items()):
             if held is label:
-                assert open_with(letters[other][label], content_key) == PLAIN[label]  # granted to both
+                assert open_with(letters[other][label], content_key, label) == PLAIN[label]  # granted to both
             else:
                 with pytest.raises(Rejected):
-                    open_with(letters[other][label], content_key)
+                    open_with(letters[other][label], content_key, label)
 
 
 def _here(label: Label) -> Belonging:
@@ -110,7 +110,10 @@ def test_the_cover_of_one_desk_is_none_of_another() -> None:
 
     for desk, other in product(DESKS, DESKS):
         if desk == other:
-            assert open_with(covers[other], unwrap(covers[other], belonging, EPOCHS[desk].secret)) == desk.encode()
+            assert (
+                open_with(covers[other], unwrap(covers[other], belonging, EPOCHS[desk].secret), Label.COVER)
+                == desk.encode()
+            )
         else:
             with pytest.raises(Rejected):
                 unwrap(covers[other], belonging, EPOCHS[desk].secret)
