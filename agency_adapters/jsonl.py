@@ -202,6 +202,8 @@ async def _send(work: Work, answer: _Answer) -> str:
         if stored is None or stored.acknowledged is None:
             raise
         return stored.acknowledged  # it lies in the outbox, and only the sending failed
+    except SchemaRefused as error:
+        raise NotSent(str(error)) from None
 
 
 async def _meet(work: Work) -> bool:

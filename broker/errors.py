@@ -139,6 +139,15 @@ class ClockApart(TellwiseError):
     next_step = "Set this machine's clock; what waits is sent by itself."
 
 
+class ClockJumped(TellwiseError):
+    """This machine's clock is further ahead than time can have passed since we started. Nothing is decided by it."""
+
+    next_step = "Set the clock; the hub goes on by itself. If the new time is right, restart the hub."
+
+    def __init__(self) -> None:
+        super().__init__("the clock was set ahead while the hub was at work")
+
+
 class HubForked(TellwiseError):
     """The hub does not prove that its ledger only grew since we last looked. Nothing more of it is believed."""
 

@@ -54,7 +54,11 @@ class Clock(Protocol):
     """A reading of the time. Nothing else in the tree asks the machine for it."""
 
     def now(self) -> datetime:
-        """The time, aware, in UTC."""
+        """The time, aware, in UTC. Somebody may set it, ahead or back."""
+
+    def steady_s(self) -> float:
+        """Seconds on a counter that nobody sets: the difference of two readings is the time that passed between them,
+        and that is all that a reading says."""
 
 
 class Tx(Protocol):

@@ -8,13 +8,22 @@ one value has one spelling.
 What is signed or hashed is always the string as it came, never a second serialisation of it (RFC 7515, section 2).
 """
 
-import base64
 import binascii
 import json
 from typing import Any, NoReturn
 
+import orjson
+
 JSON_DEPTH_MAX = 8
 """Levels of objects and arrays. The deepest that we send, a compartment's header inside an inbox item, is the fifth."""
+
+_AS_WE_SEND = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
+
+_URL_TO_STANDARD = bytes.maketrans(b"-_+/=", b"+/!!!")  # what the other alphabet has becomes what none has
+_STANDARD_TO_URL = bytes.maketrans(b"+/", b"-_")
+_PADDING = (b"", b"!", b"==", b"=")  # by length modulo 4; one character too many is no length of any text
+_LAST = {0: None, 2: frozenset(b"AQgw"), 3: frozenset(b"AEIMQUYcgkosw048")}
+"""The last characters whose unused bits are zero, by length modulo 4 (RFC 4648, section 3.5)."""
 
 
 class NotStrict(ValueError):
@@ -23,7 +32,7 @@ class NotStrict(ValueError):
 
 def b64u_encode(data: bytes) -> str:
     """Base64url without padding (RFC 7515, section 2)."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+    return binascii.b2a_base64(data, newline=False).translate(_STANDARD_TO_URL).rstrip(b"=").decode("ascii")
 
 
 def b64u_decode(text: str, *, size: int | None = None) -> bytes:
@@ -37,12 +46,14 @@ def b64u_decode(text: str, *, size: int | None = None) -> bytes:
         NotStrict: another alphabet, padding, unused bits that are not zero, or another size.
     """
     try:
-        data = base64.urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
+        raw = text.encode("ascii").translate(_URL_TO_STANDARD)
+        rest = len(raw) & 3
+        data = binascii.a2b_base64(raw + _PADDING[rest], strict_mode=True)
     except (UnicodeEncodeError, binascii.Error, AttributeError):
         data = None
     if data is None:  # raised out here: Python's own error holds the text, and would be our __context__
         raise NotStrict("not base64url")
-    if b64u_encode(data) != text:
+    if rest and ord(text[-1]) not in _LAST[rest]:
         raise NotStrict("not the one base64url spelling")
     if size is not None and len(data) != size:
         raise NotStrict(f"not {size} bytes")
@@ -51,7 +62,7 @@ def b64u_decode(text: str, *, size: int | None = None) -> bytes:
 
 def b64_encode(data: bytes) -> str:
     """Standard base64 with padding, as notes and proofs have it (C2SP signed-note)."""
-    return base64.b64encode(data).decode("ascii")
+    return binascii.b2a_base64(data, newline=False).decode("ascii")
 
 
 def b64_decode(text: str) -> bytes:
@@ -61,7 +72,7 @@ def b64_decode(text: str) -> bytes:
         NotStrict: another alphabet, wrong padding, or unused bits that are not zero.
     """
     try:
-        data = base64.b64decode(text.encode("ascii"), validate=True)
+        data = binascii.a2b_base64(text.encode("ascii"), strict_mode=True)
     except (UnicodeEncodeError, binascii.Error, AttributeError):
         data = None
     if data is None:
@@ -73,6 +84,14 @@ def b64_decode(text: str) -> bytes:
 
 def json_encode(value: Any) -> bytes:
     """Write JSON as we send it: UTF-8, members sorted by name, no white space, no NaN."""
+    try:
+        data = orjson.dumps(value, option=_AS_WE_SEND)
+    except TypeError:  # what it does not write, the slower writer may
+        return _json_encode_slowly(value)
+    return _json_encode_slowly(value) if b"null" in data else data  # it writes NaN as null
+
+
+def _json_encode_slowly(value: Any) -> bytes:
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return text.encode("utf-8")
 
@@ -87,6 +106,33 @@ def json_decode(data: bytes | str) -> Any:
         NotStrict: not UTF-8, not JSON, a member name twice, NaN or an infinity, a lone surrogate, or nested deeper than
             `JSON_DEPTH_MAX`.
     """
+    try:
+        raw = data.encode("utf-8") if isinstance(data, str) else data
+        value = orjson.loads(raw)
+        # What was lost in reading, such as a second member of one name, cannot come back in writing. So text that is
+        # the very one that we would write needs no other look than at its depth.
+        if orjson.dumps(value, option=_AS_WE_SEND) == raw and _is_shallow(value, JSON_DEPTH_MAX):
+            return value
+    except ValueError:  # among them orjson's own; not JSON, or JSON that only the slower reader takes
+        pass
+    except TypeError:
+        pass
+    return _json_decode_slowly(data)
+
+
+def _is_shallow(value: Any, depth_left: int) -> bool:
+    if type(value) is dict:
+        value = value.values()
+    elif type(value) is not list:
+        return True
+    if not depth_left:
+        return False
+    return all(
+        _is_shallow(member, depth_left - 1) for member in value if type(member) is dict or type(member) is list
+    )
+
+
+def _json_decode_slowly(data: bytes | str) -> Any:
     try:
         text = data if isinstance(data, str) else data.decode("utf-8")
         value = json.loads(text, object_pairs_hook=_members_once, parse_constant=_no_constant, parse_float=_finite)

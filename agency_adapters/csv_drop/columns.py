@@ -76,23 +76,9 @@ class LetterColumns:
 
     def cells(self, letter: StoredLetter) -> list[str]:
         """The row of a letter. What it does not hold is an empty cell."""
-        whole = whole_letter(letter)
-        tree = {"cover": whole["cover"], **letter.compartments, **{name: whole[name] for name in _HEAD}}
+        head = (letter.id, letter.part, letter.kind, letter.publisher, sorted(letter.compartments))
+        tree = {"cover": letter.cover, **letter.compartments, **dict(zip(_HEAD, head, strict=True))}
         return [str(letter.row), *(defused(_text(_at(tree, steps))) for steps in self._paths)]
-
-
-def whole_letter(letter: StoredLetter) -> dict[str, Any]:
-    """A letter as it goes out whole."""
-    return {
-        NUMBER: letter.row,
-        "letter": letter.id,
-        "part": letter.part,
-        "kind": letter.kind,
-        "from": letter.publisher,
-        "opened": sorted(letter.compartments),
-        "cover": letter.cover,
-        "compartments": letter.compartments,
-    }
 
 
 def _steps(path: str) -> tuple[Step, ...]:

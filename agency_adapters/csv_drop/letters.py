@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
-from agency_adapters.csv_drop.columns import LetterColumns, whole_letter
+from agency_adapters.csv_drop.columns import NUMBER, LetterColumns
 from agency_adapters.csv_drop.settings import Out
 from broker.client import StoredLetter
 from broker.client.adapter import Work
@@ -65,7 +65,7 @@ class LettersOut:
         store = self._work.desk.store
         while letters := store.unhanded(OUTLET, _PAGE):
             for letter in letters:
-                write_whole(self._letters / f"{letter.row:010}.json", json_encode(whole_letter(letter)))
+                write_whole(self._letters / f"{letter.row:010}.json", _whole(letter))
                 self._sheet.append(letter, self._work.clock.now().date())
                 with store.transaction():
                     store.hand_on(OUTLET, letter)
@@ -134,6 +134,12 @@ class _Sheet:
         last = whole.removesuffix(_END).rpartition(_END)[2]
         number = last[:20].split(b'"')[1:2]
         return int(number[0]) if number and number[0].isdigit() else 0
+
+
+def _whole(letter: StoredLetter) -> bytes:
+    """The letter, the same bytes whenever it is written: whether a person has acknowledged it changes."""
+    members = {name: value for name, value in letter.as_json().items() if name != "acknowledged"}
+    return json_encode({NUMBER: letter.row, **members})
 
 
 def _sheets(folder: Path) -> list[str]:

@@ -97,14 +97,8 @@ def _load(work: Work, turns: Turns) -> None:
 
 def _body(store: DeskStore, letter: StoredLetter) -> bytes:
     moment = datetime.fromtimestamp(store.position(_opened_at(letter)), UTC)
-    data = {
-        "id": letter.id,
-        "part": letter.part,
-        "kind": letter.kind,
-        "from": letter.publisher,
-        "cover": letter.cover,
-        "compartments": letter.compartments,
-    }
+    # Whether a person has acknowledged it may change between two attempts, and no byte of the body may.
+    data = {name: value for name, value in letter.as_json().items() if name != "acknowledged"}
     return json_encode({"type": EVENT, "timestamp": moment.strftime("%Y-%m-%dT%H:%M:%SZ"), "data": data})
 
 

@@ -16,6 +16,10 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from broker.api.problems import MEDIA_TYPE, NOT_HTTP, as_json
 
+HEAD_BYTES_MAX = 16_384
+"""Of a request's first line and headers; about."""
+_STEP_BYTES = 2_048
+
 
 def connection_class(patience_s: float, most: int, carried: Sequence[tuple[bytes, bytes]]) -> type[H11Protocol]:
     """The class that the server makes of each connection.
@@ -51,13 +55,20 @@ def connection_class(patience_s: float, most: int, carried: Sequence[tuple[bytes
             super().connection_lost(exc)
 
         def data_received(self, data: bytes) -> None:
-            super().data_received(data)
+            # The parser limits a head that is not whole yet, so it is shown little at a time until it has one.
+            at = 0
+            while self.conn.their_state is h11.IDLE and at < len(data) and not self.transport.is_closing():
+                super().data_received(data[at : at + _STEP_BYTES])
+                at += _STEP_BYTES
+            if at < len(data) and not self.transport.is_closing():
+                super().data_received(data[at:])
             # Bytes came, and they are no whole head; or they are of a body that was answered without it.
             self._owe(self.conn.their_state is h11.IDLE or self._is_answered())
 
         def on_response_complete(self) -> None:
             super().on_response_complete()
-            if self._is_answered():
+            began = self.conn.their_state is h11.IDLE and bool(self.conn.trailing_data[0])  # the next head, already
+            if began or self._is_answered():
                 self._owe(True)
 
         def _is_answered(self) -> bool:

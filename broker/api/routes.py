@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated, Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -18,6 +19,7 @@ from broker.assertions import BYTES_MAX as ASSERTION_BYTES_MAX
 from broker.envelope import BATCH_MEDIA_TYPE, MEDIA_TYPE, NotAnEvent, unwrap_notification, wrap_items
 from broker.errors import NotThere
 from broker.ledger.merkle import SIZE_MAX
+from broker.sealing.head import LIFE, HeadFields
 from broker.sealing.notification import BYTES_MAX, SealedNotification
 from broker.sealing.rejection import Reason, Rejected
 from broker.sealing.signatures import Algorithm
@@ -103,8 +105,7 @@ same bytes may be handed over again as often as needed.""",
         try:
             head.check_fresh(parts.clock.now())
         except Rejected:
-            is_past = parts.clock.now().timestamp() >= head.fields.exp
-            raise Problem(problems.EXPIRED if is_past else problems.CLOCK_AHEAD) from None
+            raise Problem(_of_another_time(head.fields, parts.clock.now())) from None
         await parts.edge.put([notification.to_bytes()])
         return JSONResponse({"id": head.fields.id}, 202)
 
@@ -326,6 +327,14 @@ async def _there(ask: Callable[[], _T]) -> _T:
         return await asyncio.to_thread(ask)
     except NotThere:
         raise Problem(problems.NOT_THERE) from None
+
+
+def _of_another_time(head: HeadFields, now: datetime) -> problems.Kind:
+    """What to tell of a head that is not fresh: which of the two clocks is wrong, or that its life is of its own
+    making."""
+    if now.timestamp() >= head.exp:
+        return problems.EXPIRED
+    return problems.CLOCK_AHEAD if head.exp - head.iat == LIFE.total_seconds() else problems.NOT_A_NOTIFICATION
 
 
 def _media_type(request: Request) -> str:

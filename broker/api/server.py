@@ -12,7 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from broker.api.app import CARRIED
-from broker.api.connection import connection_class
+from broker.api.connection import HEAD_BYTES_MAX, connection_class
 from broker.api.parts import Parts
 from broker.errors import CannotListen
 from broker.settings import Http
@@ -31,8 +31,13 @@ def bind(settings: Http) -> socket.socket:
         family, *_, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
         # With the protocol named, the event loop sets TCP_NODELAY; else each answer waits 40 ms for the asker's ACK.
         taken = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        taken.bind(address)
+        try:
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            taken.bind(address)
+            taken.listen(1_024)  # from here on a request waits for us, and nobody else can take the address
+        except OSError:
+            taken.close()
+            raise
     except OSError as error:
         raise CannotListen(f"cannot listen on {settings.host} port {settings.port}: {error.strerror}") from error
     return taken
@@ -75,7 +80,7 @@ class Server:
             lifespan="off",
             timeout_graceful_shutdown=_GRACE_S,
             timeout_keep_alive=65,
-            h11_max_incomplete_event_size=16_384,
+            h11_max_incomplete_event_size=HEAD_BYTES_MAX,
             ssl_certfile=None if settings.certificate is None else str(beside / settings.certificate),
             ssl_keyfile=None if settings.private_key is None else str(beside / settings.private_key),
         )
@@ -110,6 +115,5 @@ class Server:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._parts.begin()
-        self._taken.listen(1_024)  # from here on a request waits for us, and is not refused
         self._is_open.set()
         await self._server.serve(sockets=[self._taken])

@@ -53,6 +53,10 @@ class StoryClock:
         """Where the story is."""
         return self._at
 
+    def steady_s(self) -> float:
+        """See `Clock.steady_s`: in a story, time passes from one event to the next."""
+        return self._at.timestamp()
+
     def move(self, at: datetime) -> None:
         """Go on to the next event; never back."""
         self._at = max(self._at, at.astimezone(UTC))

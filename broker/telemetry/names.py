@@ -15,6 +15,11 @@ class Event(StrEnum):
     """Another owner has the lane, or may have; this one stopped."""
     LANE_PAUSED = "lane.paused"
     """A passing fault: the turn is tried again and nothing is skipped."""
+    LANE_RESUMED = "lane.resumed"
+    """What it was paused for has passed."""
+    CLOCK_JUMPED = "clock.jumped"
+    """Alarm: the clock was set ahead by more than time can have passed. The lane is paused until it is set right, or
+    until somebody who knows that it is right restarts the hub."""
     NOTIFICATION_QUARANTINED = "notification.quarantined"
     NOTIFICATION_REUSED = "notification.reused"
     """Alarm: a known notification id with another head."""

@@ -98,15 +98,20 @@ class AtWork:
             "client_assertion": assertion,
         }
 
+    def skip(self, desk: DeskId, by: int = 1) -> int:
+        """Count on, as if the desk had said that many things more; the number of the last."""
+        self._seq[desk] = self._seq.get(desk, 0) + by
+        return self._seq[desk]
+
     def sealed(self, desk: DeskId, draft: Draft, *, seq: int | None = None) -> tuple[NotificationId, bytes]:
         """What a desk's own client would hand over next, and its id."""
-        self._seq[desk] = self._seq.get(desk, 0) + 1
+        count = self.skip(desk)
         notification, sealed = seal_draft(
             draft,
             desk=desk,
             keys=self.here.keys(desk),
             hub=self.here.tellwise.directory.hub,
-            seq=self._seq[desk] if seq is None else seq,
+            seq=count if seq is None else seq,
             now=self.clock.now(),
             entropy=system_entropy,
         )
@@ -158,11 +163,12 @@ class AtWork:
         with socket.create_connection((parts.hostname, parts.port), timeout=20) as opened:
             yield opened
 
-    def raw(self, data: bytes) -> bytes:
-        """All that comes back for these bytes, after which we send no more, until the edge hangs up."""
+    def raw(self, data: bytes, *, ends: bool = False) -> bytes:
+        """All that comes back for these bytes until the edge hangs up; *ends*: we say that no more will come."""
         with self.socket() as opened:
             opened.sendall(data)
-            opened.shutdown(socket.SHUT_WR)
+            if ends:
+                opened.shutdown(socket.SHUT_WR)
             return received(opened)
 
 

@@ -6,84 +6,23 @@ seen that there was much to look at, and that a planted name is found in each of
 """
 
 import asyncio
-import json
 import logging
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from io import StringIO
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from broker import telemetry
 from broker.telemetry import Count, Event, Span
-from broker.telemetry.exporting import Collected, collected
 from schemas.strict import json_encode
 from tests.contracts.clock import MovedClock
 from tests.contracts.engine import story
 from tests.faults.canaries import canaries_in
 from tests.faults.county import ONYX, County, county, ordinary_day
+from tests.faults.listening import listening
 from tests.faults.stored import read_stored
 from tests.personas import CANARIES, DESKS, everything
 
 PLANTED = ONYX.family
-
-
-@dataclass
-class Told:
-    """All that whoever runs the hub and its desks is told of a day."""
-
-    exported: Collected
-    log: StringIO = field(default_factory=StringIO)
-
-    def in_log(self) -> bytes:
-        return self.log.getvalue().encode()
-
-    def in_spans(self) -> bytes:
-        return b"\n".join(span.to_json().encode() + repr(vars(span)).encode() for span in self.exported.spans)
-
-    def in_metrics(self) -> bytes:
-        return self.exported.metrics().encode()
-
-    def events(self) -> Counter[str]:
-        return Counter(json.loads(line)["event"] for line in self.log.getvalue().splitlines())
-
-    def measured(self, name: str) -> int:
-        """The total of a count."""
-        (resource,) = json.loads(self.exported.metrics())["resource_metrics"]
-        metrics: list[dict[str, Any]] = [one for scope in resource["scope_metrics"] for one in scope["metrics"]]
-        return sum(point["value"] for one in metrics if one["name"] == name for point in one["data"]["data_points"])
-
-    def links(self) -> list[str]:
-        """The traces that turns link to, in order."""
-        return [
-            f"00-{link.context.trace_id:032x}-{link.context.span_id:016x}-01"
-            for span in self.exported.spans
-            if span.name == Span.LANE_TURN
-            for link in span.links
-        ]
-
-
-@contextmanager
-def listening() -> Iterator[Told]:
-    """Hear everything that is logged, traced and measured until the block ends, as verbose as can be."""
-    root, ours = logging.getLogger(), logging.getLogger("tellwise")
-    levels = root.level, ours.level
-    with collected() as exported:
-        told = Told(exported)
-        handler = telemetry.log_handler(told.log, as_json=True)
-        root.addHandler(handler)
-        root.setLevel(logging.DEBUG)
-        ours.setLevel(logging.DEBUG)
-        try:
-            yield told
-        finally:
-            root.removeHandler(handler)
-            root.setLevel(levels[0])
-            ours.setLevel(levels[1])
 
 
 async def day_on_which_much_goes_wrong(here: County) -> None:

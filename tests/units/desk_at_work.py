@@ -99,7 +99,7 @@ async def at_work(
 async def until(holds: Callable[[], object]) -> None:
     """Wait until something holds, or fail."""
     async with asyncio.timeout(WAIT_S):
-        while not holds():
+        while not holds():  # noqa: ASYNC110 - what is waited for may be a file of another process
             await asyncio.sleep(0.005)
 
 

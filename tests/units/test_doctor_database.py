@@ -11,7 +11,7 @@ import pytest
 
 from broker.errors import FolderUnusable
 from broker.health import Severity
-from broker.health.database import LOOK_S, WAL_BYTES_WARNING, database, wal
+from broker.health.database import LOOK_S, WAL_BYTES_WARNING, database, opened, wal
 from broker.transport.database import open_database
 from tests.house.tree import ROOT
 
@@ -46,8 +46,11 @@ def test_a_file_that_is_at_work_is_looked_at_with_what_was_just_committed(tmp_pa
     writer.execute("INSERT INTO note VALUES (1)")
 
     found = database(path, DDL)
+    with opened(path, DDL) as looking:
+        committed = looking.execute("SELECT size FROM note").fetchall()
 
     assert [each.severity for each in found] == [Severity.OK]
+    assert committed == [(1,)]
     writer.execute("INSERT INTO note VALUES (2)")  # nobody holds it up
     writer.close()
 

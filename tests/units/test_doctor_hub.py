@@ -24,6 +24,7 @@ from broker.settings import Http, HubSettings, load_settings
 from schemas import AgencyId
 
 HUB = "hub.northbury.example"
+ANSWER_S = 20
 
 
 @pytest.fixture
@@ -235,6 +236,7 @@ def test_who_has_the_port_is_known_by_our_certificate_s_key(tmp_path: Path, port
 
 
 def _answer_once(listening: socket.socket, answer: bytes) -> None:
+    listening.settimeout(ANSWER_S)
     connection, _ = listening.accept()
     with connection:
         connection.recv(4_096)
@@ -242,6 +244,7 @@ def _answer_once(listening: socket.socket, answer: bytes) -> None:
 
 
 def _shake_hands_once(listening: socket.socket, context: ssl.SSLContext) -> None:
+    listening.settimeout(ANSWER_S)
     connection, _ = listening.accept()
     try:
         with context.wrap_socket(connection, server_side=True) as secure:

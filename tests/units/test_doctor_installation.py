@@ -58,7 +58,8 @@ def test_the_rooms_are_those_of_the_tree() -> None:
 def test_what_was_installed_and_left_alone_is_as_it_must_be(tmp_path: Path) -> None:
     installed = install(tmp_path)
     (tmp_path / "schemas" / "__pycache__").mkdir()
-    (tmp_path / "schemas" / "__pycache__" / "__init__.cpython-311.pyc").write_bytes(b"made on this machine")
+    for name in ("__init__.cpython-311.pyc", "made-here-and-listed-nowhere.pyc"):
+        (tmp_path / "schemas" / "__pycache__" / name).touch()
 
     found = compare(installed)
 
@@ -104,15 +105,15 @@ def test_a_line_that_cannot_be_trusted_counts_as_a_changed_file(tmp_path: Path, 
     assert (found.severity, "`schemas/__init__.py`" in found.what) == (Severity.PROBLEM, True)
 
 
-def test_a_line_without_a_digest_excuses_no_module(tmp_path: Path) -> None:
+def test_a_line_without_a_digest_excuses_no_file_of_ours(tmp_path: Path) -> None:
     installed = install(tmp_path)
     record = tmp_path / "tellwise-0.1.0.dist-info" / "RECORD"
-    lines = record.read_text().splitlines()
-    record.write_text("\n".join(["schemas/__init__.py,,", *lines[1:]]))
+    lines = [line for line in record.read_text().splitlines() if not line.startswith("policies/grounds")]
+    record.write_text("\n".join(["policies/grounds.cedar,,", *lines]))
 
-    found = compare(installed)
+    (found,) = compare(installed)
 
-    assert [each.severity for each in found] == [Severity.PROBLEM]
+    assert (found.severity, "`policies/grounds.cedar`" in found.what) == (Severity.PROBLEM, True)
 
 
 def test_a_room_that_record_does_not_list_is_a_problem(tmp_path: Path) -> None:
@@ -181,6 +182,14 @@ def test_packages_from_elsewhere_are_found(tmp_path: Path) -> None:
 
     assert (here.severity, elsewhere.severity) == (Severity.OK, Severity.PROBLEM)
     assert f"`schemas` from `{CLONE / 'schemas' / '__init__.py'}`" in elsewhere.what
+
+
+def test_a_package_that_is_nowhere_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("broker.health.installation.ROOMS", (*ROOMS, "a_room_that_nobody_built"))
+
+    (found,) = origins(CLONE)
+
+    assert (found.severity, "`a_room_that_nobody_built` from `nowhere`" in found.what) == (Severity.PROBLEM, True)
 
 
 def test_another_distribution_with_files_in_our_packages_is_named(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from agency_adapters.csv_drop import CsvDrop
 from agency_adapters.jsonl import LINE_BYTES_MAX, JsonLines, JsonLinesSettings
 from agency_adapters.webhook import Webhook
 from broker.client import Heard, Sending
-from broker.client.adapter import find_adapter
+from broker.client.adapter import Work, find_adapter
 from broker.errors import NotSent, UnknownAdapter
 from broker.sealing.packages import Outcome, Receipt
 from schemas import Label, Tag
@@ -133,17 +135,52 @@ class Pipes:
     def __init__(self) -> None:
         self.source, self._into = os.pipe()
         self._from, self.target = os.pipe()
-        self._events = os.fdopen(self._from, "rb")
+        self._open = {self.source, self._into, self._from, self.target}
+        self._events: asyncio.StreamReader | None = None
+        self._transport: asyncio.ReadTransport | None = None
 
-    def say(self, *lines: bytes) -> None:
-        os.write(self._into, b"".join(line + b"\n" for line in lines))
+    async def say(self, *lines: bytes) -> None:
+        data = b"".join(line + b"\n" for line in lines)
+        while data:  # more than a pipe holds has to wait for the reader
+            data = data[await asyncio.to_thread(os.write, self._into, data) :]
 
     def end(self) -> None:
-        os.close(self._into)
+        self._close(self._into)
+
+    def stop_reading(self) -> None:
+        self._close(self._from)
 
     async def told(self, count: int) -> list[dict[str, Any]]:
         """The next events."""
-        return [json.loads(await asyncio.to_thread(self._events.readline)) for _ in range(count)]
+        if self._events is None:
+            self._events = asyncio.StreamReader(limit=1 << 22)
+            protocol = asyncio.StreamReaderProtocol(self._events)
+            self._open.remove(self._from)
+            self._transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+                lambda: protocol, os.fdopen(self._from, "rb")
+            )
+        return [json.loads(await self._events.readline()) for _ in range(count)]
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+        for descriptor in tuple(self._open):
+            self._close(descriptor)
+
+    def _close(self, descriptor: int) -> None:
+        os.close(descriptor)
+        self._open.remove(descriptor)
+
+
+@asynccontextmanager
+async def driven(world: Path, **given: bool) -> AsyncIterator[tuple[Pipes, Work]]:
+    """Let the adapter work between two pipes."""
+    pipes = Pipes()
+    try:
+        async with at_work(world, JsonLines(pipes.source, pipes.target), JsonLinesSettings(**given)) as work:
+            yield pipes, work
+    finally:
+        pipes.close()
 
 
 @pytest.fixture
@@ -154,10 +191,8 @@ def world(tmp_path: Path) -> Path:
 
 @story
 async def test_each_line_is_answered_in_order_with_what_became_of_it(world: Path) -> None:
-    pipes = Pipes()
-
-    async with at_work(world, JsonLines(pipes.source, pipes.target), JsonLinesSettings()) as work:
-        pipes.say(line(), b"", line(purpose="curiosity"), b"{", b"x" * (LINE_BYTES_MAX + 10), line())
+    async with driven(world) as (pipes, work):
+        await pipes.say(line(), b"", line(purpose="curiosity"), b"{", b"x" * (LINE_BYTES_MAX + 10), line())
         first, refused, broken, long, last = await pipes.told(5)
 
         assert [first["line"], last["line"]] == [1, 6]
@@ -169,13 +204,11 @@ async def test_each_line_is_answered_in_order_with_what_became_of_it(world: Path
 
 @story
 async def test_a_letter_is_told_once_and_can_be_acknowledged_or_returned(world: Path) -> None:
-    pipes = Pipes()
-
-    async with at_work(world, JsonLines(pipes.source, pipes.target), JsonLinesSettings()) as work:
+    async with driven(world) as (pipes, work):
         letters = [put_letter(work.desk, "AAAAAAAAAAAAAAAAAAAAAA", identity={"nick": CANARY}) for _ in range(2)]
         work.news.set()
         told = [event["letter"] for event in await pipes.told(2)]
-        pipes.say(
+        await pipes.say(
             json.dumps({"acknowledge": told[0]["id"], "part": 1, "by": "duty officer"}).encode(),
             json.dumps({"return": told[1]["id"], "by": "duty officer"}).encode(),
             json.dumps({"return": told[1]["id"], "by": "duty officer"}).encode(),
@@ -205,10 +238,8 @@ async def test_a_letter_is_told_once_and_can_be_acknowledged_or_returned(world: 
 )
 @story
 async def test_an_answer_to_no_letter_is_refused_here(asked: dict[str, Any], world: Path) -> None:
-    pipes = Pipes()
-
-    async with at_work(world, JsonLines(pipes.source, pipes.target), JsonLinesSettings()) as work:
-        pipes.say(json.dumps(asked).encode())
+    async with driven(world) as (pipes, work):
+        await pipes.say(json.dumps(asked).encode())
         (told,) = await pipes.told(1)
 
         assert told["refused_here"]["line"] == 1
@@ -217,9 +248,7 @@ async def test_an_answer_to_no_letter_is_refused_here(asked: dict[str, Any], wor
 
 @story
 async def test_a_receipt_is_told(world: Path) -> None:
-    pipes = Pipes()
-
-    async with at_work(world, JsonLines(pipes.source, pipes.target), JsonLinesSettings()) as work:
+    async with driven(world) as (pipes, work):
         receipt = Receipt.of(v=1, hub="a-hub", to="a-desk", id="CCCCCCCCCCCCCCCCCCCCCA", outcome=Outcome.ACCEPTED)
         work.heard(Heard(receipts=[receipt]))
 
@@ -229,10 +258,8 @@ async def test_a_receipt_is_told(world: Path) -> None:
 @pytest.mark.parametrize("until_end", [True, False])
 @story
 async def test_the_end_of_the_input_ends_the_work_only_if_that_is_asked_for(until_end: bool, world: Path) -> None:
-    pipes = Pipes()
-
-    async with at_work(world, JsonLines(pipes.source, pipes.target), JsonLinesSettings(until_end=until_end)) as work:
-        pipes.say(line())
+    async with driven(world, until_end=until_end) as (pipes, work):
+        await pipes.say(line())
         pipes.end()
         assert "said" in (await pipes.told(1))[0]
         if until_end:
@@ -252,6 +279,8 @@ async def test_a_file_is_read_to_its_end_and_a_file_is_written(world: Path, tmp_
 
     async with at_work(world, JsonLines(source, target), JsonLinesSettings(until_end=True)) as work:
         await work.stop.wait()
+    os.close(source)
+    os.close(target)
 
     told = [json.loads(event) for event in (tmp_path / "told.jsonl").read_text().splitlines()]
     assert [event["line"] for event in told] == [1, 2]
@@ -259,11 +288,9 @@ async def test_a_file_is_read_to_its_end_and_a_file_is_written(world: Path, tmp_
 
 @story
 async def test_nobody_who_reads_ends_the_work(world: Path) -> None:
-    pipes = Pipes()
-
-    async with at_work(world, JsonLines(pipes.source, pipes.target), JsonLinesSettings()) as work:
-        pipes._events.close()
-        pipes.say(line())
+    async with driven(world) as (pipes, work):
+        pipes.stop_reading()
+        await pipes.say(line())
         await work.stop.wait()
 
         assert len(work.desk.store.outgoing(Sending.WAITING)) == 1

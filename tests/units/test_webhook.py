@@ -86,7 +86,7 @@ async def test_a_letter_is_pushed_signed_and_once(world: Path) -> None:
     assert request.headers["content-type"] == "application/json"
     assert request.headers["webhook-id"] == f"{letter.id}_1"
     assert (request.data["id"], request.data["part"], request.data["kind"]) == (letter.id, 1, letter.kind)
-    assert request.data["compartments"] == letter.compartments
+    assert request.data["identity"] == letter.compartments["identity"]
     assert json_decode(request.body)["type"] == "tellwise.letter.opened"
 
 
@@ -119,7 +119,7 @@ async def test_a_letter_keeps_its_id_and_body_across_a_restart(world: Path) -> N
         await until(lambda: len(endpoint.requests) == 3)
 
     assert len({(request.headers["webhook-id"], request.body) for request in endpoint.requests}) == 1
-    assert len({request.headers["webhook-timestamp"] for request in endpoint.requests}) == 2
+    assert len({request.headers["webhook-timestamp"] for request in endpoint.requests}) > 1
 
 
 @story
@@ -248,7 +248,7 @@ def test_a_secret_that_others_may_read_is_refused(mode: int, tmp_path: Path) -> 
         load_secrets(path)
 
 
-@pytest.mark.parametrize("text", ["", "whsec_", "secret", "whsec_AAAA", "whsec_" + "A" * 44, "whsec_é" + "A" * 43])
+@pytest.mark.parametrize("text", ["", "whsec_", "secret", "whsec_AAAA", "whsec_" + "A" * 30, "whsec_é" + "A" * 43])
 def test_a_file_that_holds_no_secret_is_refused_and_not_quoted(text: str, tmp_path: Path) -> None:
     path = tmp_path / "webhook.key"
     path.write_text(text, encoding="utf-8")
@@ -288,7 +288,17 @@ def test_a_secret_has_no_place_in_the_settings() -> None:
 
 
 def letter(row: int, person: str) -> StoredLetter:
-    return StoredLetter(row, NotificationId(f"{row:022}"), 1, "a.kind", "a-desk", {"person": person}, {}, None)
+    return StoredLetter(
+        row=row,
+        id=NotificationId(f"{row:022}"),
+        part=1,
+        kind="rso.address_changed",
+        publisher="lancashire-police",
+        cover={"person": person},
+        compartments={},
+        recorded={},
+        acknowledged=None,
+    )
 
 
 def test_waits_double_up_to_the_longest_and_a_named_wait_is_honoured_within_it() -> None:
