@@ -16,6 +16,7 @@ MEDIA_TYPE = "application/cloudevents+json"
 BATCH_MEDIA_TYPE = "application/cloudevents-batch+json"
 
 _REQUIRED = ("specversion", "id", "source", "type")
+_OPTIONAL = ("time", "datacontenttype")
 
 
 class EventType(StrEnum):
@@ -27,7 +28,7 @@ class EventType(StrEnum):
     """`data` is an item of an inbox; `id` is its number in it."""
 
 
-_DATA_TYPES = {
+DATA_TYPES = {
     EventType.NOTIFICATION: "application/vnd.tellwise.notification+json",
     EventType.ITEM: "application/vnd.tellwise.item+json",
 }
@@ -59,8 +60,8 @@ def unwrap_notification(data: bytes) -> bytes:
 def wrap_items(items: Sequence[bytes], mailbox: Mailbox, start: int) -> bytes:
     """The batch of events that carries these items of an inbox, numbered from *start*.
 
-    An item that is no JSON of our spelling travels as `data_base64`: it must not stop those behind it, and the desk that
-    refuses it keeps the very bytes.
+    An item that is no JSON of our spelling travels as `data_base64`: it must not stop those behind it, and the desk
+    that refuses it keeps the very bytes.
     """
     return json_encode([_item(item, number, mailbox) for number, item in enumerate(items, start=start)])
 
@@ -101,7 +102,7 @@ def _event(type: EventType, id: str, mailbox: Mailbox, data: Any) -> dict[str, A
         "type": type.value,
         "source": f"urn:tellwise:mailbox:{mailbox}",
         "id": id,
-        "datacontenttype": _DATA_TYPES[type],
+        "datacontenttype": DATA_TYPES[type],
         "data": data,
     }
 
@@ -109,9 +110,11 @@ def _event(type: EventType, id: str, mailbox: Mailbox, data: Any) -> dict[str, A
 def _content(event: Any, type: EventType) -> bytes:
     if not isinstance(event, dict) or any(not isinstance(event.get(name), str) for name in _REQUIRED):
         raise NotAnEvent("not a CloudEvent")
+    if any(not isinstance(event[name], str) for name in _OPTIONAL if name in event):
+        raise NotAnEvent("an attribute that is no text")
     if any(event[name] == "" for name in _REQUIRED) or event["specversion"] != "1.0" or event["type"] != type.value:
         raise NotAnEvent("not a CloudEvent 1.0 of this type")
-    if event.get("datacontenttype", _DATA_TYPES[type]) != _DATA_TYPES[type]:
+    if event.get("datacontenttype", DATA_TYPES[type]) != DATA_TYPES[type]:
         raise NotAnEvent("data of another type")
     match event:
         case {"data": _, "data_base64": _}:

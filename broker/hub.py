@@ -7,10 +7,12 @@ transaction, and only then believe it. The committed position is the only truth 
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from broker import telemetry
+from broker.clock import WatchedClock
 from broker.directory import Directory, read_event
-from broker.errors import Fenced, FolderUnusable, HubStopped, KeyUnavailable, OutcomeUnknown
+from broker.errors import ClockJumped, Fenced, FolderUnusable, HubStopped, KeyUnavailable, OutcomeUnknown
 from broker.ledger.checkpoint import Checkpoint, sign_note
 from broker.ledger.entries import Entry, read_entry
 from broker.lifecycle import Before, Plan, Premises, plan
@@ -19,7 +21,7 @@ from broker.sealing.letters import ItemKind
 from broker.sealing.signatures import VerifyKey
 from broker.state.delivery import Pending, pending
 from broker.state.frontiers import own_frontier
-from broker.state.rows import Rows
+from broker.state.rows import Remembered, Rows
 from broker.state.vault import Vault
 from broker.topics import INPUT
 
@@ -33,6 +35,12 @@ PAUSE_FIRST_S = 0.1
 PAUSE_LONGEST_S = 60.0
 """Waits between two attempts while a fault passes: doubled each time, up to the longest."""
 
+PAUSE_STOPPING_S = 1.0
+"""Who is told to stop tries no longer once the wait is longer: the next life goes on from what is committed."""
+
+ALARM_EVERY_S = 60.0
+"""How often a lane that is paused because of its clock says so."""
+
 
 class Hub:
     """One process that owns the lane and turns it."""
@@ -42,7 +50,7 @@ class Hub:
         self.premises = premises
         self._transport = transport
         self._vault = vault
-        self._clock = clock
+        self._clock = WatchedClock(clock)
         self._stopping = asyncio.Event()
         self._changed = asyncio.Condition()
         self.directory = Directory()
@@ -51,6 +59,9 @@ class Hub:
         self._turning: Turning | None = None
         self._settled_to = -1
         self._caught_up = False
+        self._alarmed_s: float | None = None
+        self.is_paused = False
+        """Whether something has to pass before anything more is decided: a full disk, a clock that was set ahead."""
 
     async def run(self) -> None:
         """Own the lane until `stop`.
@@ -85,6 +96,7 @@ class Hub:
 
         Raises:
             HubStopped: this hub does not own the lane.
+            ClockJumped: nothing is decided now.
         """
         if self._turning is None:
             raise HubStopped("the hub does not own its lane")
@@ -120,10 +132,14 @@ class Hub:
 
     async def _serve(self, lane: Lane) -> None:
         turning = Turning(lane, self.premises, self._vault, self._clock)
+        is_in_doubt = False
         pause_s = PAUSE_FIRST_S
         while True:
             try:
+                if is_in_doubt:
+                    turning, is_in_doubt = Turning(lane, self.premises, self._vault, self._clock), False
                 await self._note(turning)
+                self._clock.now()  # also while nothing comes: who watches over this hub learns of it at once
                 busy = turning.owes or self._stopping.is_set() or not self._caught_up
                 wait_ms = 0 if busy else IDLE_MS
                 records = await lane.poll(RECORDS_MAX, wait_ms)
@@ -134,13 +150,43 @@ class Hub:
                     return
                 else:
                     self._caught_up = True
+                self._resume(lane)
                 pause_s = PAUSE_FIRST_S
-            except OutcomeUnknown:
-                turning = Turning(lane, self.premises, self._vault, self._clock)
-            except (FolderUnusable, KeyUnavailable):  # a full disk, a vault that is away: nothing happened
+            except ClockJumped:
+                self._alarm(lane)
+                if await self._is_stopping_within(IDLE_MS / 1_000):
+                    return
+            except (OutcomeUnknown, FolderUnusable, KeyUnavailable) as error:  # a full disk, a vault that is away
+                is_in_doubt = is_in_doubt or isinstance(error, OutcomeUnknown)  # of all others nothing happened
+                self.is_paused = True
                 telemetry.emit(telemetry.Event.LANE_PAUSED, level=logging.ERROR, lane=lane.name)
-                await asyncio.sleep(pause_s)
+                if self._stopping.is_set():
+                    if pause_s > PAUSE_STOPPING_S:
+                        return
+                    await asyncio.sleep(pause_s)
+                else:
+                    await self._is_stopping_within(pause_s)
                 pause_s = min(pause_s * 2, PAUSE_LONGEST_S)
+
+    async def _is_stopping_within(self, seconds: float) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        return self._stopping.is_set()
+
+    def _alarm(self, lane: Lane) -> None:
+        """Nothing is decided by this clock; say so, and again each minute."""
+        self.is_paused = True
+        now_s = self._clock.steady_s()
+        if self._alarmed_s is None or now_s - self._alarmed_s >= ALARM_EVERY_S:
+            self._alarmed_s = now_s
+            telemetry.emit(telemetry.Event.CLOCK_JUMPED, level=logging.CRITICAL, lane=lane.name)
+
+    def _resume(self, lane: Lane) -> None:
+        self._alarmed_s = None
+        if self.is_paused:
+            self.is_paused = False
+            telemetry.emit(telemetry.Event.LANE_RESUMED, level=logging.WARNING, lane=lane.name)
 
     async def _note(self, turning: "Turning") -> None:
         self._turning = turning
@@ -157,7 +203,9 @@ class Turning:
     def __init__(self, lane: Lane, premises: Premises, vault: Vault, clock: Clock) -> None:
         """Read the lane's state as committed."""
         self._lane, self._premises, self._vault, self._clock = lane, premises, vault, clock
-        rows = Rows(lane, vault)
+        self._remembered = Remembered()
+        """Dropped with this object: whoever does not know what it committed makes a new one and remembers nothing."""
+        rows = Rows(lane, vault, self._remembered)
         self.directory = _stored_directory(lane, vault, premises.keys.directory_key)
         self._pending: list[Pending] = pending(rows)
         self._frontiers = {
@@ -179,6 +227,7 @@ class Turning:
 
         Raises:
             Fenced, OutcomeUnknown: as `Lane.transaction`; nothing here has changed then.
+            ClockJumped: nothing is decided now.
         """
         letters, busy = _letters(self._pending), bool(records or self._pending)
         with (
@@ -198,9 +247,11 @@ class Turning:
 
     async def _turn(self, records: Sequence[Record]) -> Plan:
         notes = {log: self._sign(log) for log in self._unsigned}
-        before = Before(Rows(self._lane, self._vault), self.directory, self._frontiers, self._pending, notes)
+        rows = Rows(self._lane, self._vault, self._remembered)
+        before = Before(rows, self.directory, self._frontiers, self._pending, notes)
         planned = plan(records, before, self._premises, self._clock.now())
         await self._commit(planned, notes, records)
+        self._remembered.committed(rows.changes)
         self.directory = planned.directory
         self._pending = planned.pending
         self._unsigned = {batch.log for batch in planned.batches}
@@ -209,7 +260,7 @@ class Turning:
 
     def dry_run(self, record: bytes) -> list[Entry]:
         """The entries that a record would make; nothing is committed."""
-        before = Before(Rows(self._lane, self._vault), self.directory, self._frontiers, [], {})
+        before = Before(Rows(self._lane, self._vault, self._remembered), self.directory, self._frontiers, [], {})
         asked = Record("", 0, self.read_to, record)
         planned = plan([asked], before, self._premises, self._clock.now())
         lane = (batch for batch in planned.batches if batch.log == self._premises.lane)

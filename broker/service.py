@@ -52,6 +52,7 @@ async def edge_open(
             clock=clock,
             entropy=entropy,
             monotonic_s=time.monotonic,
+            is_paused=lambda: tellwise.hub.is_paused,
         )
         server = Server(make_app(parts), parts, taken, settings, folder)
     except BaseException:

@@ -61,6 +61,10 @@ class Slices:
             policy_id: AppliesTo.of(policy) for policy_id, policy in policies.items() if policy.effect == "permit"
         }
         """The kinds and desk types of each ground."""
+        self.tells_agencies_apart = _any_says(policies.values(), _OF_AGENCIES)
+        """Whether some policy names an agency, or asks for the publisher's."""
+        self.tells_desks_apart = _any_says(policies.values(), _OF_DESKS)
+        """Whether some policy names a desk."""
         self._by_policies: dict[frozenset[str], cedarpy.PolicySet] = {}
         self._by_pair: dict[tuple[str, DeskType], cedarpy.PolicySet] = {}
 
@@ -111,6 +115,22 @@ def desk_types_asked(expr: pst.Expr) -> frozenset[str] | None:
             return _named(desk_types, "DeskType")
         case _:
             return None
+
+
+# What a policy that tells agencies or desks apart cannot do without, as its parsed form is written out. What is found
+# for another reason costs only time: an answer is then kept for fewer desks.
+_OF_AGENCIES = ("'Agency'", "'source'")
+_OF_DESKS = (
+    "'Desk'",
+    "op='eq', left=Var(name='principal')",
+    "right=Var(name='principal')",
+    "left=Var(name='principal'), right=GetAttr",
+)
+
+
+def _any_says(policies: Iterable[pst.Template], signs: Iterable[str]) -> bool:
+    written = [repr((policy.principal, policy.action, policy.resource, policy.clauses)) for policy in policies]
+    return any(sign in text for text in written for sign in signs)
 
 
 def _all_of(found: Iterable[_Names]) -> _Names:

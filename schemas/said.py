@@ -57,6 +57,8 @@ class Said(BaseModel):
         try:
             came = json_decode(data)  # pydantic's own parser takes a member name twice, and NaN
             said = cls.model_validate_json(data)
+            if said.to_bytes() == data:  # the very bytes that we would write: nothing was taken for another
+                return said
         except NotStrict as error:
             refused = SchemaRefused(cls.__name__, (str(error),))
         except ValidationError as error:

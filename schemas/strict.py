@@ -22,7 +22,7 @@ _AS_WE_SEND = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OP
 _URL_TO_STANDARD = bytes.maketrans(b"-_+/=", b"+/!!!")  # what the other alphabet has becomes what none has
 _STANDARD_TO_URL = bytes.maketrans(b"+/", b"-_")
 _PADDING = (b"", b"!", b"==", b"=")  # by length modulo 4; one character too many is no length of any text
-_LAST = {0: None, 2: frozenset(b"AQgw"), 3: frozenset(b"AEIMQUYcgkosw048")}
+_LAST = {2: "AQgw", 3: "AEIMQUYcgkosw048"}
 """The last characters whose unused bits are zero, by length modulo 4 (RFC 4648, section 3.5)."""
 
 
@@ -45,6 +45,7 @@ def b64u_decode(text: str, *, size: int | None = None) -> bytes:
     Raises:
         NotStrict: another alphabet, padding, unused bits that are not zero, or another size.
     """
+    rest = 0
     try:
         raw = text.encode("ascii").translate(_URL_TO_STANDARD)
         rest = len(raw) & 3
@@ -53,7 +54,7 @@ def b64u_decode(text: str, *, size: int | None = None) -> bytes:
         data = None
     if data is None:  # raised out here: Python's own error holds the text, and would be our __context__
         raise NotStrict("not base64url")
-    if rest and ord(text[-1]) not in _LAST[rest]:
+    if rest and text[-1] not in _LAST[rest]:
         raise NotStrict("not the one base64url spelling")
     if size is not None and len(data) != size:
         raise NotStrict(f"not {size} bytes")
@@ -127,9 +128,7 @@ def _is_shallow(value: Any, depth_left: int) -> bool:
         return True
     if not depth_left:
         return False
-    return all(
-        _is_shallow(member, depth_left - 1) for member in value if type(member) is dict or type(member) is list
-    )
+    return all(_is_shallow(member, depth_left - 1) for member in value if type(member) is dict or type(member) is list)
 
 
 def _json_decode_slowly(data: bytes | str) -> Any:

@@ -4,6 +4,7 @@ from typing import Any
 
 from broker.api.access import TOKEN_PATH
 from broker.assertions import ASSERTION_TYPE, BYTES_MAX
+from broker.envelope import DATA_TYPES, EventType
 
 _B64U = r"^[A-Za-z0-9_-]*$"
 
@@ -21,21 +22,26 @@ def _closed(properties: dict[str, Any], **more: Any) -> dict[str, Any]:
 OBJECT: dict[str, Any] = {"type": "object"}
 TEXT: dict[str, Any] = {"type": "string"}
 
-EVENT: dict[str, Any] = {
-    "type": "object",
-    "title": "CloudEvent 1.0",
-    "required": ["specversion", "id", "source", "type"],
-    "properties": {
-        "specversion": {"const": "1.0"},
-        "id": {"type": "string", "minLength": 1},
-        "source": {"type": "string", "minLength": 1, "description": "A mailbox."},
-        "type": {"type": "string", "minLength": 1, "description": "Constant; see broker/envelope.py."},
-        "time": {"type": "string", "description": "The hour."},
-        "datacontenttype": {"type": "string"},
-        "data": {"description": "A sealed notification or an item; the format is in broker/sealing/README.md."},
-        "data_base64": {"type": "string"},
-    },
-}
+
+def event(type: EventType) -> dict[str, Any]:
+    """A CloudEvent that carries this."""
+    return {
+        "type": "object",
+        "title": "CloudEvent 1.0",
+        "required": ["specversion", "id", "source", "type"],
+        "properties": {
+            "specversion": {"const": "1.0"},
+            "id": {"type": "string", "minLength": 1},
+            "source": {"type": "string", "minLength": 1, "description": "A mailbox."},
+            "type": {"const": type.value},
+            "time": {"type": "string", "description": "The hour."},
+            "datacontenttype": {"const": DATA_TYPES[type]},
+            "data": {"description": "A sealed notification or an item; the format is in broker/sealing/README.md."},
+            "data_base64": {"type": "string", "contentEncoding": "base64"},
+        },
+        "oneOf": [{"required": ["data"]}, {"required": ["data_base64"]}],
+    }
+
 
 TAKEN = _closed({"id": {"type": "string", "description": "The notification's."}})
 

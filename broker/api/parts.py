@@ -34,6 +34,7 @@ class Parts:
         clock: Clock,
         entropy: Entropy,
         monotonic_s: Callable[[], float],
+        is_paused: Callable[[], bool] = lambda: False,
     ) -> None:
         """Join the parts.
 
@@ -47,6 +48,7 @@ class Parts:
             clock: Says what is fresh.
             entropy: Makes tokens.
             monotonic_s: Seconds that never go back, for rates.
+            is_paused: Whether the hub decides nothing for now. What it is given is durable all the same.
         """
         self.edge, self.ledgers, self.directory = edge, ledgers, directory
         self.settings, self.url, self.clock = settings, url, clock
@@ -55,7 +57,7 @@ class Parts:
         self.rate = Rate(settings.requests_per_s, settings.requests_burst, monotonic_s)
         self.strangers = Rate(settings.requests_per_s, settings.requests_burst, monotonic_s)
         self.polls = AtOnce(settings.polls_max)
-        self._waiting = waiting
+        self._waiting, self._is_paused = waiting, is_paused
         self._stopping: asyncio.Event | None = None
 
     def who(self, token: str) -> Desk:
@@ -83,6 +85,16 @@ class Parts:
         """
         waiting = self._waiting()
         if waiting is None or waiting > self.settings.waiting_max:
+            raise Problem(BUSY, retry_after_s=_BUSY_RETRY_S)
+
+    def check_at_work(self) -> None:
+        """Check that there is room, and that the hub decides what comes.
+
+        Raises:
+            Problem: otherwise.
+        """
+        self.check_room()
+        if self._is_paused():
             raise Problem(BUSY, retry_after_s=_BUSY_RETRY_S)
 
     def begin(self) -> None:

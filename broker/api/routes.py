@@ -16,7 +16,7 @@ from broker.api.parts import Parts
 from broker.api.problems import Problem, documented
 from broker.assertions import ASSERTION_TYPE
 from broker.assertions import BYTES_MAX as ASSERTION_BYTES_MAX
-from broker.envelope import BATCH_MEDIA_TYPE, MEDIA_TYPE, NotAnEvent, unwrap_notification, wrap_items
+from broker.envelope import BATCH_MEDIA_TYPE, MEDIA_TYPE, EventType, NotAnEvent, unwrap_notification, wrap_items
 from broker.errors import NotThere
 from broker.ledger.merkle import SIZE_MAX
 from broker.sealing.head import LIFE, HeadFields
@@ -83,7 +83,7 @@ same bytes may be handed over again as often as needed.""",
         },
         openapi_extra=_for(
             Permission.DESK,
-            requestBody={"required": True, "content": {MEDIA_TYPE: {"schema": forms.EVENT}}},
+            requestBody={"required": True, "content": {MEDIA_TYPE: {"schema": forms.event(EventType.NOTIFICATION)}}},
         ),
     )
     async def hand_over(request: Request, caller: Caller) -> Response:
@@ -120,7 +120,7 @@ With `wait_s` the answer waits until something comes.""",
         responses={
             200: {
                 "description": "The items, none left out; an empty list if none came.",
-                "content": {BATCH_MEDIA_TYPE: {"schema": {"type": "array", "items": forms.EVENT}}},
+                "content": {BATCH_MEDIA_TYPE: {"schema": {"type": "array", "items": forms.event(EventType.ITEM)}}},
             },
             **documented(*_FOR_DESKS, problems.NOT_THERE, problems.NOT_AS_ASKED),
         },
@@ -309,7 +309,7 @@ def _health(router: APIRouter, parts: Parts) -> None:
 
     @router.get(
         "/ready",
-        summary="Whether the hub takes notifications now",
+        summary="Whether the hub takes notifications now, and decides them",
         responses={
             200: {"description": "It does.", "content": {"application/json": {"schema": forms.OBJECT}}},
             **documented(problems.BUSY),
@@ -317,7 +317,7 @@ def _health(router: APIRouter, parts: Parts) -> None:
         openapi_extra=_for(Permission.ANYBODY),
     )
     async def ready() -> Response:
-        parts.check_room()
+        parts.check_at_work()
         return JSONResponse({"status": "ready"})
 
 

@@ -14,7 +14,7 @@ from broker.client.keys import DeskKeys
 from broker.client.link import Link
 from broker.client.opening import OpenedLetter, Proven, open_letter, open_package, open_receipt, prove
 from broker.client.store import INBOX, DeskStore, StoredLetter
-from broker.client.watch import check_growth
+from broker.client.watch import check_growth, check_standing
 from broker.errors import OpeningRefused
 from broker.ledger.checkpoint import Checkpoint
 from broker.ledger.proofs import parse_proof
@@ -65,6 +65,7 @@ class Inbox:
             start = self._store.position(INBOX)
             items = await self._link.inbox(self.mailbox, start, _ITEMS_MAX, wait_ms)
             if not items:
+                await check_standing(self._directory.directory.hub.entry.lanes, self._store, self._link)
                 break
             letters, refused = len(heard.letters), heard.refused
             with telemetry.span(telemetry.Span.INBOX_HEAR, items=len(items)) as working:

@@ -270,8 +270,14 @@ class DeskStore:
 
     def last_checkpoint(self, log: str) -> tuple[int, bytes] | None:
         """Size and root of the largest checkpoint that was kept of a ledger; None if none was."""
-        row = self._one("SELECT size, root FROM checkpoint WHERE log = ? ORDER BY size DESC LIMIT 1", (log,))
-        return None if row is None else (int(str(row[0])), _bytes(row[1]))
+        return next(iter(self.last_checkpoints(log, 1)), None)
+
+    def last_checkpoints(self, log: str, most: int) -> list[tuple[int, bytes]]:
+        """Size and root of the *most* largest checkpoints that were kept of a ledger, the largest first."""
+        rows = self._db.execute(
+            "SELECT size, root FROM checkpoint WHERE log = ? ORDER BY size DESC LIMIT ?", (log, most)
+        ).fetchall()
+        return [(int(str(size)), _bytes(root)) for size, root in rows]
 
     def put_incident(self, item: int, reason: Reason, evidence: bytes) -> None:
         """Note that an inbox item was refused, and why: for this desk's own eyes. The item itself is the evidence."""

@@ -9,6 +9,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable
 from itertools import pairwise
+from typing import NoReturn
 
 from broker import telemetry
 from broker.client.link import Link
@@ -30,10 +31,12 @@ async def check_growth(new: Iterable[Checkpoint], store: DeskStore, link: Link) 
     """
     by_log: defaultdict[str, dict[int, Digest]] = defaultdict(dict)
     for checkpoint in new:
-        known = store.kept_root(checkpoint.origin, checkpoint.size)
-        # Two roots of one size: the item is refused where it is taken, with the evidence.
+        roots = by_log[checkpoint.origin]
+        known = store.kept_root(checkpoint.origin, checkpoint.size) or roots.get(checkpoint.size)
         if known is None:
-            by_log[checkpoint.origin].setdefault(checkpoint.size, checkpoint.root)
+            roots[checkpoint.size] = checkpoint.root
+        elif known != checkpoint.root:  # two roots of one size
+            _alarm(checkpoint.origin)
     for log, roots in by_log.items():
         last = store.last_checkpoint(log)
         if last is not None:
@@ -41,14 +44,37 @@ async def check_growth(new: Iterable[Checkpoint], store: DeskStore, link: Link) 
         await _check_chain(log, roots, link)
 
 
+async def check_standing(logs: Iterable[str], store: DeskStore, link: Link) -> None:
+    """Check that the hub's ledgers still hold what this desk saw of them.
+
+    A hub that was put back to an older copy hands over nothing that could be checked: the desk's place in its inbox is
+    beyond the end, and what it says from then on until it is there would never be read.
+
+    Args:
+        logs: Origins of the ledgers.
+        store: Where the desk kept its checkpoints. LIMIT: of a ledger of which it kept only one there is nothing to
+            compare.
+        link: The way to the hub.
+
+    Raises:
+        HubForked, HubUnreachable: as `check_growth`.
+    """
+    for log in logs:
+        await _check_chain(log, {size: Digest(root) for size, root in store.last_checkpoints(log, 2)}, link)
+
+
 async def _check_chain(log: str, roots: dict[int, Digest], link: Link) -> None:
     sizes = sorted(roots)
     while len(sizes) > 1:
         asked, sizes = sizes[:_SIZES_MAX], sizes[_SIZES_MAX - 1 :]
-        proofs = await link.consistency(log, asked)
         try:
+            proofs = await link.consistency(log, asked)
             for (old, new), proof in zip(pairwise(asked), proofs, strict=True):
                 verify_consistency(old, roots[old], new, roots[new], proof)
-        except (ProofRejected, ValueError) as error:
-            telemetry.emit(telemetry.Event.LEDGER_FORKED, level=logging.CRITICAL, log=log)
-            raise HubForked(f"the hub does not prove that `{log}` only grew") from error
+        except (ProofRejected, ValueError, HubForked) as error:
+            _alarm(log, error)
+
+
+def _alarm(log: str, why: Exception | None = None) -> NoReturn:
+    telemetry.emit(telemetry.Event.LEDGER_FORKED, level=logging.CRITICAL, log=log)
+    raise HubForked(f"the hub does not prove that `{log}` only grew") from why

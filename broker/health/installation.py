@@ -104,15 +104,15 @@ def read_record(installed: Distribution) -> list[Row]:
     Raises:
         InstallationAltered: there is no RECORD, or it is damaged.
     """
-    text = installed.read_text("RECORD")
-    if not text:
+    try:
+        rows = list(csv.reader((installed.read_text("RECORD") or "").splitlines()))
+    except (csv.Error, UnicodeDecodeError):
+        raise InstallationAltered("RECORD is damaged") from None
+    if not rows:
         raise InstallationAltered(f"`{DISTRIBUTION}` was installed without a RECORD, so nothing can be compared")
-    rows = []
-    for fields in csv.reader(text.splitlines()):
-        if len(fields) != 3:
-            raise InstallationAltered("RECORD is damaged")
-        rows.append(Row(*fields))
-    return rows
+    if any(len(fields) != 3 for fields in rows):
+        raise InstallationAltered("RECORD is damaged")
+    return [Row(*fields) for fields in rows]
 
 
 def installed_in_place(installed: Distribution) -> Path | None:
@@ -143,7 +143,7 @@ def _is_as_listed(path: Path, row: Row) -> bool:
         return row.may_be_without_digest
     try:
         data = path.read_bytes()
-    except OSError:
+    except (OSError, ValueError):  # the latter if it cannot be the name of a file
         return False
     # Another algorithm than sha256 is none that we or any installer of today writes: it does not match either.
     is_same = row.digest == "sha256=" + b64u_encode(hashlib.sha256(data).digest())
@@ -195,10 +195,14 @@ def claims(everybody: Iterable[Distribution]) -> list[Finding]:
     ours = tuple(f"{room}{end}" for room in ROOMS for end in ("/", ".py,"))
     claiming, places = set(), set()
     for each in everybody:
-        name = (each.metadata["Name"] or "without a name") if each.metadata else "without a name"
+        name = each.metadata["Name"] if each.metadata and "Name" in each.metadata else "without a name"
+        try:
+            lines = (each.read_text("RECORD") or "").splitlines()
+        except UnicodeDecodeError:
+            lines = []  # it claims nothing that we can read; what it put into our packages is found as surplus
         if name.lower() == DISTRIBUTION:
             places.add(_folder(each).resolve())
-        elif any(line.lstrip('"').startswith(ours) for line in (each.read_text("RECORD") or "").splitlines()):
+        elif any(line.lstrip('"').startswith(ours) for line in lines):
             claiming.add(name)
     found = []
     if claiming:

@@ -26,7 +26,7 @@ from broker.topics import DIRECTORY
 from schemas import DeskId, area_table
 from schemas.kinds.case import CaseAssessed, CaseOpened, CaseTagged, ConsentRecorded, PersonLinked, TeamChanged
 from schemas.kinds.letter import LetterAcknowledged, LetterReturned
-from schemas.strict import b64u_encode
+from schemas.strict import b64u_encode, json_encode
 
 _FIRST_EPOCH = 0
 _T = TypeVar("_T")
@@ -159,4 +159,4 @@ def _begin_epoch(desk: Desk, turn: Turn) -> None:
         package=b64u_encode(sha256(signed["payload"].encode("ascii")).digest()),
     )
     put_epoch(turn.rows, desk.id, Epoch.made(kid, _FIRST_EPOCH, secret))
-    turn.enter(entry, item=(ItemKind.PACKAGE, desk.mailbox, signed))
+    turn.enter(entry, item=(ItemKind.PACKAGE, desk.mailbox, json_encode(signed)))

@@ -5,13 +5,12 @@ away would be a fork signed by ourselves, and a letter in an inbox before its en
 never recorded.
 """
 
-from broker.ledger.merkle import Digest
 from broker.ledger.proofs import InclusionProof, format_proof
 from broker.lifecycle.turn import Turn
-from broker.sealing.letters import Item
+from broker.sealing.letters import item_bytes
 from broker.state.delivery import Pending, drop_pending
 from broker.topics import DIRECTORY, inbox
-from schemas.strict import b64u_decode, json_encode
+from schemas.strict import json_encode
 
 
 def deliver(pending: list[Pending], note: bytes, turn: Turn) -> None:
@@ -23,12 +22,11 @@ def deliver(pending: list[Pending], note: bytes, turn: Turn) -> None:
         turn: The turn in whose transaction they leave.
     """
     for waiting in pending:
-        hashes = tuple(Digest(b64u_decode(digest, size=32)) for digest in waiting.hashes)
-        proof = format_proof(InclusionProof(waiting.index, hashes, note))
+        proof = format_proof(InclusionProof(waiting.index, waiting.hashes, note))
         # The entry is committed, so from here on the item is owed, and may be signed. If we die before this turn
         # commits, the next owner finds it among the pending ones, and the desk drops what it has.
-        item = Item(waiting.kind, waiting.content, b64u_decode(waiting.entry), proof)
-        turn.sends.append((inbox(waiting.mailbox), item.to_bytes()))
+        item = item_bytes(waiting.kind, waiting.content, waiting.entry, proof)
+        turn.sends.append((inbox(waiting.mailbox), item))
         drop_pending(turn.rows, waiting)
 
 

@@ -25,7 +25,7 @@ from broker.state.persons import introduce
 from broker.state.told import Told, ToldDesk, put_told
 from broker.telemetry import Count, Event
 from broker.topics import QUARANTINE
-from schemas import Label, Said, Urgency
+from schemas import Label, Mailbox, Said, Urgency
 from schemas.kinds.letter import LetterAcknowledged, LetterReturned
 from schemas.strict import b64u_encode, json_encode
 
@@ -146,7 +146,7 @@ def _record_letter(accepted: Accepted, grant: Grant, desk: Desk, epoch: Epoch, d
         decision=decided,
         person=accepted.person.reference(line["salt"]),
     )
-    turn.enter(entry, item=(ItemKind.LETTER, desk.mailbox, letter.to_json()))
+    turn.enter(entry, item=(ItemKind.LETTER, desk.mailbox, json_encode(letter.to_json())))
 
 
 def _cover(accepted: Accepted, grant: Grant, desk: Desk, n: int, turn: Turn) -> Cover:
@@ -170,7 +170,7 @@ def _cover(accepted: Accepted, grant: Grant, desk: Desk, n: int, turn: Turn) -> 
     )
 
 
-def _receipt(signed: Signed, outcome: Outcome, turn: Turn) -> tuple[ItemKind, Any, dict[str, Any]]:
+def _receipt(signed: Signed, outcome: Outcome, turn: Turn) -> tuple[ItemKind, Mailbox, bytes]:
     receipt = Receipt.of(
         v=1,
         hub=turn.premises.hub,
@@ -181,5 +181,5 @@ def _receipt(signed: Signed, outcome: Outcome, turn: Turn) -> tuple[ItemKind, An
     return ItemKind.RECEIPT, signed.publisher.mailbox, _said(receipt, Typ.RECEIPT, turn)
 
 
-def _said(said: Said, typ: Typ, turn: Turn) -> dict[str, Any]:
-    return sign_said(said, typ, turn.premises.keys.voice)
+def _said(said: Said, typ: Typ, turn: Turn) -> bytes:
+    return json_encode(sign_said(said, typ, turn.premises.keys.voice))

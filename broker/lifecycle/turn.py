@@ -12,7 +12,7 @@ from typing import Any
 
 from broker.directory import Directory
 from broker.ledger.entries import Entry, Filler
-from broker.ledger.merkle import Frontier, grow, leaf_hash
+from broker.ledger.merkle import Frontier, Proof, grow, leaf_hash
 from broker.ports import Leaf, RowKey, SealedRow, Table
 from broker.sealing.entropy import Entropy
 from broker.sealing.keyring import HubKeys
@@ -64,7 +64,7 @@ class Counted:
 class _PlannedItem:
     kind: ItemKind
     mailbox: Mailbox
-    content: dict[str, Any]
+    content: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ class Turn:
         entry: Entry,
         *,
         detail: bytes | None = None,
-        item: tuple[ItemKind, Mailbox, dict[str, Any]] | None = None,
+        item: tuple[ItemKind, Mailbox, bytes] | None = None,
     ) -> bytes:
         """Plan a ledger entry, and the inbox item that leaves with its proof. Returns the entry's bytes."""
         data = entry.to_bytes()
@@ -197,28 +197,33 @@ class Turn:
     def _filled(self) -> list[_PlannedEntry]:
         count = len(self._entries)
         wanted = next((size for size in FILL_TO if count <= size), -(-count // FILL_TO[-1]) * FILL_TO[-1])
-        filler = [_PlannedEntry(Filler.of(**self.line()).to_bytes(), None, None) for _ in range(wanted - count)]
-        return sorted([*self._entries, *filler], key=lambda _: self.premises.entropy(8))
+        return _shuffled([*self._entries, *self._filler(wanted - count)], self.premises.entropy)
+
+    def _filler(self, count: int) -> list[_PlannedEntry]:
+        """So many lines that say nothing. They differ in their salts alone, so one is made and the others are its
+        copies."""
+        if not count:
+            return []
+        line = self.line()
+        before, after = Filler.of(**line).to_bytes().split(line["salt"].encode("ascii"))
+        salts = (b64u_encode(self.premises.entropy(16)).encode("ascii") for _ in range(count))
+        return [_PlannedEntry(before + salt + after, None, None) for salt in salts]
 
 
-def _batch(
-    log: str, frontier: Callable[[str], Frontier], leaves: list[Leaf]
-) -> tuple[Batch, Sequence[Sequence[bytes]]]:
+def _shuffled(entries: list[_PlannedEntry], entropy: Entropy) -> list[_PlannedEntry]:
+    keys = entropy(8 * len(entries))
+    places = sorted(range(len(entries)), key=lambda place: keys[8 * place : 8 * place + 8])
+    return [entries[place] for place in places]
+
+
+def _batch(log: str, frontier: Callable[[str], Frontier], leaves: list[Leaf]) -> tuple[Batch, Sequence[Proof]]:
     before = frontier(log)
     grown = grow(before, [leaf_hash(leaf.entry) for leaf in leaves])
     return Batch(log, before, grown.frontier, leaves), grown.proofs
 
 
-def _waiting(order: int, planned: _PlannedEntry, item: _PlannedItem, index: int, hashes: Sequence[bytes]) -> Pending:
-    return Pending.of(
-        order=order,
-        mailbox=item.mailbox,
-        kind=item.kind,
-        content=item.content,
-        entry=b64u_encode(planned.entry),
-        index=index,
-        hashes=tuple(b64u_encode(digest) for digest in hashes),
-    )
+def _waiting(order: int, planned: _PlannedEntry, item: _PlannedItem, index: int, hashes: Proof) -> Pending:
+    return Pending(order, item.mailbox, item.kind, item.content, planned.entry, index, hashes)
 
 
 def lane_time(rows: Rows, reading: datetime) -> datetime:

@@ -5,7 +5,7 @@ ciphertext to each desk that may know it, and cannot change it. The bytes are de
 """
 
 import hmac
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
@@ -28,7 +28,6 @@ MESSAGE_KID = "mk"
 """The key id under which a publisher wraps content keys: the notification's own message key."""
 
 _MEMBERS = {"protected", "aad", "iv", "ciphertext", "tag", "header", "encrypted_key"}
-_TEXTS = ("aad", "iv", "ciphertext", "tag", "encrypted_key")
 _AAD_MEMBERS = {"id", "iss", "cmp", "kc"}
 
 
@@ -51,12 +50,16 @@ class Compartment:
     tag: str
     kid: str
     encrypted_key: str
+    _digest: str | None = field(init=False, default=None, compare=False, repr=False)
+    """Worked out when first asked for; not copied into a changed copy (`replace`)."""
 
     @property
     def digest(self) -> str:
         """What the publisher signs of it: b64u of SHA-256 over the five strings that nobody may change."""
-        parts = (PROTECTED, self.aad, self.iv, self.ciphertext, self.tag)
-        return b64u_encode(sha256(".".join(parts).encode("ascii")).digest())
+        if self._digest is None:
+            parts = (PROTECTED, self.aad, self.iv, self.ciphertext, self.tag)
+            object.__setattr__(self, "_digest", b64u_encode(sha256(".".join(parts).encode("ascii")).digest()))
+        return self._digest  # type: ignore[return-value]
 
     def to_json(self) -> dict[str, Any]:
         """The JWE's members."""
@@ -81,7 +84,7 @@ class Compartment:
             case {"header": {"alg": str(alg), "kid": str(kid), **more}} if not more and set(value) == _MEMBERS:
                 if alg != ALG or value["protected"] != PROTECTED:
                     raise Rejected(Reason.ALGORITHM)
-                found = cls(kid=kid, **{name: value[name] for name in _TEXTS})
+                found = cls(value["aad"], value["iv"], value["ciphertext"], value["tag"], kid, value["encrypted_key"])
                 found._check_form()
                 return found
         raise Rejected(Reason.FORM)
@@ -102,7 +105,10 @@ class Compartment:
 
     def retargeted(self, content_key: bytes, key: bytes, kid: str) -> "Compartment":
         """The same compartment for whoever holds *key*: the header and the wrapped key change, and nothing else."""
-        return replace(self, kid=kid, encrypted_key=b64u_encode(aes_key_wrap(key, content_key)))
+        wrapped = b64u_encode(aes_key_wrap(key, content_key))
+        handed_on = Compartment(self.aad, self.iv, self.ciphertext, self.tag, kid, wrapped)
+        object.__setattr__(handed_on, "_digest", self.digest)  # neither of the two is under it
+        return handed_on
 
 
 def seal(plaintext: bytes, belonging: Belonging, key: bytes, kid: str, entropy: Entropy) -> Compartment:

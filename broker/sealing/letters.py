@@ -116,7 +116,7 @@ class Item:
 
     def to_bytes(self) -> bytes:
         """The bytes that lie in the inbox."""
-        return json_encode({self.kind.value: self.content, "entry": b64u_encode(self.entry), "proof": self.proof})
+        return item_bytes(self.kind, json_encode(self.content), self.entry, self.proof)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Item":
@@ -135,3 +135,20 @@ class Item:
         except (NotStrict, ValueError) as error:
             raise Rejected(Reason.FORM) from error
         raise Rejected(Reason.FORM)
+
+
+def item_bytes(kind: ItemKind, content: bytes, entry: bytes, proof: str) -> bytes:
+    """The bytes of an item, of which the content was written before.
+
+    Args:
+        kind: What it is.
+        content: Its JSON, as `json_encode` writes it.
+        entry: Its ledger entry.
+        proof: Where that stands.
+    """
+    members = {
+        kind.value: content,
+        "entry": b'"' + b64u_encode(entry).encode("ascii") + b'"',
+        "proof": json_encode(proof),
+    }
+    return b"{" + b",".join(b'"' + name.encode() + b'":' + members[name] for name in sorted(members)) + b"}"

@@ -1,5 +1,7 @@
 """Table *cases*: how a person is managed. Changed by case events alone."""
 
+from functools import lru_cache
+
 from pydantic import Field
 
 from broker.ports import Table
@@ -27,7 +29,12 @@ class Case(Said):
 def case_of(rows: Rows, person: Person) -> Case | None:
     """The person's case; None if nobody has opened one."""
     row = rows.get(Table.CASES, rows.vault.person_row_key(person, Table.CASES))
-    return None if row is None else Case.from_bytes(row)
+    return None if row is None else _read(row)
+
+
+@lru_cache(maxsize=4_096)
+def _read(row: bytes) -> Case:
+    return Case.from_bytes(row)
 
 
 def put_case(rows: Rows, person: Person, case: Case) -> None:

@@ -100,4 +100,4 @@ def _row_key(key: bytes, table: Table, parts: tuple[str, ...]) -> RowKey:
 def _joined(parts: tuple[str, ...]) -> bytes:
     # Each part with its length before it: no two different lists give the same bytes.
     encoded = [part.encode("utf-8") for part in parts]
-    return b"".join(len(part).to_bytes(4, "big") + part for part in encoded)
+    return b"".join([len(part).to_bytes(4, "big") + part for part in encoded])

@@ -4,11 +4,14 @@ Nothing is changed and nothing is judged here: see checker.py.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import apsw
 
 from broker.app import desk_folders, hub_folder
 from broker.client import Sending, Trust
@@ -16,7 +19,7 @@ from broker.client.store import DDL
 from broker.directory import Directory, read_event
 from broker.errors import HubForked, NotThere
 from broker.ledger.details import open_detail
-from broker.ledger.entries import Acknowledgement, Alteration, Collection, Entry, read_entry
+from broker.ledger.entries import Acknowledgement, Alteration, Collection, Entry, Return, read_entry
 from broker.ledger.merkle import Proof, leaf_hash
 from broker.ledger.window import LedgerWindow
 from broker.ports import RowKey, SealedRow, Table
@@ -24,6 +27,7 @@ from broker.sealing.entropy import system_entropy
 from broker.sealing.keyring import HubKeys, load_hub_keys
 from broker.sealing.keystore_file import FileKeyStore
 from broker.sealing.letters import Item, ItemKind
+from broker.sealing.notification import SealedNotification
 from broker.sealing.rejection import Rejected
 from broker.state.delivery import Epoch, Pending, epoch_of, pending
 from broker.state.rows import Rows
@@ -36,12 +40,12 @@ from broker.transport.reader import Reader
 from broker.transport.records import lane_name
 from broker.transport.tables import TABLES
 from schemas import DeskId
-from schemas.strict import b64u_decode, b64u_encode, json_decode
+from schemas.strict import b64u_encode, json_decode
 
 _E = TypeVar("_E", bound=Entry)
 _ALL = 2**31
 
-Taken = Collection | Alteration | Acknowledgement
+Taken = Collection | Alteration | Acknowledgement | Return
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,8 @@ class StoredDesk:
     """Notifications of its own, and where they stand."""
     letters: list[tuple[str, int, int]]
     """Letters in effect: notification, part, and the count of the letter."""
+    opened: dict[tuple[str, int], frozenset[str]]
+    """What it has in clear of each letter: the labels of the compartments."""
     incidents: list[tuple[int, str]]
 
 
@@ -75,10 +81,12 @@ class Stored:
     owed: dict[DeskId, list[Item]]
     """The same by desk, without their proofs."""
     quarantine: list[bytes]
-    state_key: bytes
+    keys: HubKeys
+    """The hub's own, as whoever runs it has them."""
+    directory: Directory
     person_keys: list[bytes]
     desks: dict[DeskId, StoredDesk]
-    """Those in the folder."""
+    """Those whose files are at hand."""
 
     def of(self, kind: type[_E]) -> list[_E]:
         """The ledger's entries of one kind, in order."""
@@ -101,20 +109,67 @@ class Stored:
     def reason(self, index: int) -> str | None:
         """Why the refusal at *index* refused, as its sealed detail says; None if that does not open."""
         try:
-            return str(json_decode(open_detail(self.details.get(index, b""), self.state_key))["reason"])
+            return str(json_decode(open_detail(self.details.get(index, b""), self.keys.state))["reason"])
         except Rejected:
             return None
 
-    def grants(self, index: int) -> dict[str, frozenset[str]] | None:
-        """What the detail record of a decision opens, by desk; None if no key of a person opens it."""
+    def record(self, index: int) -> dict[str, Any] | None:
+        """The detail record of the decision at *index*; None if no key of a person opens it."""
         for key in self.person_keys:
             try:
-                record = json_decode(open_detail(self.details.get(index, b""), key))
+                return dict(json_decode(open_detail(self.details.get(index, b""), key)))
             except Rejected:
                 continue
-            opened = {desk["desk"]: _opened(desk["outcomes"]) for desk in record["desks"]}
-            return {desk: labels | {"contact"} for desk, labels in opened.items() if labels}
         return None
+
+    def grants(self, index: int) -> dict[str, frozenset[str]] | None:
+        """What the decision at *index* says that it tells, by desk; None if its detail record does not open."""
+        record = self.record(index)
+        return None if record is None else {desk: frozenset(labels) for desk, labels in record["told"].items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Remains:
+    """Where a hub and its desks left things, before anything is made of them."""
+
+    keys: HubKeys
+    directory: Directory
+    rows: Rows
+    """The lane's, without changes."""
+    position: int
+    """Of the lane in its input."""
+    topics: Mapping[str, Sequence[bytes]]
+    events: Sequence[bytes]
+    """The directory's ledger."""
+    entries: Iterable[tuple[int, bytes]]
+    details: Iterable[tuple[int, bytes]]
+    desks: dict[DeskId, StoredDesk]
+
+    def stored(self) -> Stored:
+        """Take them apart."""
+        everybody = [*self.directory.desks.values(), *(desk for desk, _ in self.directory.revoked.values())]
+        mailboxes = {desk.mailbox: desk.id for desk in everybody}
+        owed = pending(self.rows)
+        submitted = list(self.topics.get(INPUT, ()))
+        return Stored(
+            done=submitted[: self.position],
+            unread=submitted[self.position :],
+            directory_events=Counter(self.events),
+            entries={index: (data, read_entry(data)) for index, data in self.entries},
+            details=dict(self.details),
+            inboxes={name: _items(self.topics.get(inbox(mailbox), ())) for mailbox, name in mailboxes.items()},
+            strangers=[topic for topic in self.topics if topic.startswith("inbox.") and topic[6:] not in mailboxes],
+            pending=owed,
+            owed={
+                name: [_unproven(item) for item in owed if item.mailbox == mailbox]
+                for mailbox, name in mailboxes.items()
+            },
+            quarantine=[open_detail(sealed, self.keys.state) for sealed in self.topics.get(QUARANTINE, ())],
+            keys=self.keys,
+            directory=self.directory,
+            person_keys=list(self.rows.all(Table.PERSONS)),
+            desks=self.desks,
+        )
 
 
 def hub_keys(folder: Path) -> HubKeys:
@@ -175,37 +230,32 @@ def read_stored(folder: Path) -> Stored:
     """Read a data folder to which nobody is writing."""
     path = hub_folder(folder) / "hub.db"
     hub = Trust.load(hub_folder(folder) / "trust.json").hub
-    keys, directory = hub_keys(folder), directory_of(folder)
-    everybody = [*directory.desks.values(), *(desk for desk, _ in directory.revoked.values())]
-    mailboxes = {desk.mailbox: desk.id for desk in everybody}
+    keys = hub_keys(folder)
     reader = Reader(path)
-    rows = Rows(_Committed(reader), Vault(keys, system_entropy))
-    owed = pending(rows)
-    position = reader.position(lane_name((INPUT, 0)))
-    person_keys = list(rows.all(Table.PERSONS))
-    reader.close()
-    submitted = _topic(path, INPUT)
-    with LedgerFile(path) as ledgers:
-        events = Counter(event for _, event in ledgers.entries(f"{hub}/directory"))
-        entries = {index: (data, read_entry(data)) for index, data in ledgers.entries(f"{hub}/lane-0")}
-        details = dict(ledgers.details(f"{hub}/lane-0"))
-    return Stored(
-        done=submitted[:position],
-        unread=submitted[position:],
-        directory_events=events,
-        entries=entries,
-        details=details,
-        inboxes={name: _items(_topic(path, inbox(mailbox))) for mailbox, name in mailboxes.items()},
-        strangers=[topic for topic in _topics(path) if topic.startswith("inbox.") and topic[6:] not in mailboxes],
-        pending=owed,
-        owed={
-            name: [_unproven(item) for item in owed if item.mailbox == mailbox] for mailbox, name in mailboxes.items()
-        },
-        quarantine=[open_detail(sealed, keys.state) for sealed in _topic(path, QUARANTINE)],
-        state_key=keys.state,
-        person_keys=person_keys,
-        desks={DeskId(desk.name): _desk(desk / "desk.db") for desk in desk_folders(folder) if _is_used(desk)},
-    )
+    try:
+        with LedgerFile(path) as ledgers:
+            return Remains(
+                keys=keys,
+                directory=directory_of(folder),
+                rows=Rows(_Committed(reader), Vault(keys, system_entropy)),
+                position=reader.position(lane_name((INPUT, 0))),
+                topics={topic: _topic(path, topic) for topic in _topics(path)},
+                events=[event for _, event in ledgers.entries(f"{hub}/directory")],
+                entries=ledgers.entries(f"{hub}/lane-0"),
+                details=ledgers.details(f"{hub}/lane-0"),
+                desks={DeskId(desk.name): _desk(desk / "desk.db") for desk in desk_folders(folder) if _is_used(desk)},
+            ).stored()
+    finally:
+        reader.close()
+
+
+@lru_cache(maxsize=4_096)
+def notification_of(record: bytes) -> SealedNotification | None:
+    """A record of the hub's input, taken apart; None if it is no notification."""
+    try:
+        return SealedNotification.from_bytes(record)
+    except Rejected:
+        return None
 
 
 def leaf_of(entry: bytes) -> str:
@@ -234,11 +284,7 @@ def _items(values: Iterable[bytes]) -> list[Item]:
 
 
 def _unproven(item: Pending) -> Item:
-    return Item(item.kind, item.content, b64u_decode(item.entry), "")
-
-
-def _opened(outcomes: dict[str, dict[str, object]]) -> frozenset[str]:
-    return frozenset(label for label, outcome in outcomes.items() if "open" in outcome)
+    return Item(item.kind, json_decode(item.content), item.entry, "")
 
 
 def _is_used(desk: Path) -> bool:
@@ -248,22 +294,29 @@ def _is_used(desk: Path) -> bool:
 def _desk(path: Path) -> StoredDesk:
     database = open_database(path, DDL, readonly=True)
     try:
-        return StoredDesk(
-            outbox=[
-                (str(name), Sending(str(state)))
-                for name, state in database.execute("SELECT id, state FROM outbox ORDER BY seq")
-            ],
-            letters=[
-                (str(name), int(str(part)), int(str(n)))
-                for name, part, n in database.execute("SELECT id, part, n FROM letter ORDER BY rowid")
-            ],
-            incidents=[
-                (int(str(item)), str(reason))
-                for item, reason in database.execute("SELECT item, reason FROM incident ORDER BY i")
-            ],
-        )
+        return stored_desk(database)
     finally:
         database.close()
+
+
+def stored_desk(database: apsw.Connection) -> StoredDesk:
+    """What a desk has in its database."""
+    letters = [
+        (str(name), int(str(part)), int(str(n)), json_decode(bytes(opened))["compartments"])
+        for name, part, n, opened in database.execute("SELECT id, part, n, opened FROM letter ORDER BY rowid")
+    ]
+    return StoredDesk(
+        outbox=[
+            (str(name), Sending(str(state)))
+            for name, state in database.execute("SELECT id, state FROM outbox ORDER BY seq")
+        ],
+        letters=[(name, part, n) for name, part, n, _ in letters],
+        opened={(name, part): frozenset(told) for name, part, _, told in letters},
+        incidents=[
+            (int(str(item)), str(reason))
+            for item, reason in database.execute("SELECT item, reason FROM incident ORDER BY i")
+        ],
+    )
 
 
 class _Committed:

@@ -58,7 +58,7 @@ class Endpoint:
                 while (header := await reader.readline()) not in (b"\r\n", b""):
                     name, _, value = header.decode().partition(":")
                     headers[name.lower()] = value.strip()
-                request = Request(path, headers, await reader.readexactly(int(headers["content-length"])))
+                request = Request(path, headers, await reader.readexactly(int(headers.get("content-length", "0"))))
                 self.requests.append(request)
                 self.together += 1
                 self.together_most = max(self.together, self.together_most)

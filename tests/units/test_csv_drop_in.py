@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from agency_adapters.csv_drop import CsvDrop, CsvDropSettings
-from agency_adapters.csv_drop.rows import ROW_BYTES_MAX, Malformed, read_rows
+from agency_adapters.csv_drop.rows import ROW_BYTES_MAX, Malformed, Row, read_rows
 from broker.errors import SettingsRefused
 from tests.contracts.clock import MovedClock
 from tests.contracts.engine import story
@@ -96,15 +96,16 @@ def test_the_line_of_a_row_is_the_one_on_which_an_editor_shows_it() -> None:
 
 def test_what_stands_inside_a_long_cell_is_never_read_as_a_row() -> None:
     inner = b"99/0000001A,Synthetic,Row\r\n"
-    long_cell = b'1,"' + inner * (2 * ROW_BYTES_MAX // len(inner)) + b'",3\r\n'
-    text = b"a,b,c\r\n" + long_cell + b"4,5,6\r\n"
+    too_long, long = (b'1,"' + inner * (size // len(inner)) + b'",3\r\n' for size in (2 * ROW_BYTES_MAX, 500_000))
+    text = b"a,b,c\r\n" + too_long + b"4,5,6\r\n" + long + b"7,8,9\r\n"
 
-    header, refused, last = read_rows(io.BytesIO(text), "utf-8", ",")
+    _, refused, between, whole, last = read_rows(io.BytesIO(text), "utf-8", ",")
 
     assert isinstance(refused, Malformed)
-    assert (header.line, refused.line) == (1, 2)
-    assert not isinstance(last, Malformed)
-    assert last.cells == ("4", "5", "6")
+    assert refused.line == 2
+    assert isinstance(whole, Row)
+    assert len(whole.cells) == 3
+    assert [row.cells for row in (between, last) if isinstance(row, Row)] == [("4", "5", "6"), ("7", "8", "9")]
 
 
 def test_a_quote_that_nobody_closes_leaves_the_rows_after_it_readable() -> None:

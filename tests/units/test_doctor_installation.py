@@ -124,13 +124,13 @@ def test_a_room_that_record_does_not_list_is_a_problem(tmp_path: Path) -> None:
     assert (found.severity, "`agency_adapters/__init__.py`" in found.what) == (Severity.PROBLEM, True)
 
 
-@pytest.mark.parametrize("record", [None, "", "schemas/__init__.py,sha256=abc\n"])
-def test_without_a_whole_record_nothing_is_believed(tmp_path: Path, record: str | None) -> None:
+@pytest.mark.parametrize("record", [None, b"", b"schemas/__init__.py,sha256=abc\n", b"schemas/\xff.py,sha256=abc,3\n"])
+def test_without_a_whole_record_nothing_is_believed(tmp_path: Path, record: bytes | None) -> None:
     installed = install(tmp_path)
     path = tmp_path / "tellwise-0.1.0.dist-info" / "RECORD"
     path.unlink()
     if record is not None:
-        path.write_text(record)
+        path.write_bytes(record)
 
     with pytest.raises(InstallationAltered):
         read_record(installed)
@@ -203,6 +203,18 @@ def test_another_distribution_with_files_in_our_packages_is_named(tmp_path: Path
 
     assert [each.severity for each in alone] == [Severity.OK]
     assert found.severity is Severity.PROBLEM
+    assert found.what == "other distributions have files in our packages: `openapi-models`"
+
+
+def test_a_distribution_that_is_broken_hides_no_other(tmp_path: Path) -> None:
+    theirs = install(tmp_path, "openapi-models", rooms=("schemas",))
+    broken = tmp_path / "broken-1.0.dist-info"
+    broken.mkdir()
+    (broken / "METADATA").write_text("Version: 1.0\n")
+    (broken / "RECORD").write_bytes(b"\xff")
+
+    (found,) = claims([PathDistribution(broken), theirs])
+
     assert found.what == "other distributions have files in our packages: `openapi-models`"
 
 

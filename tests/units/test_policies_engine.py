@@ -286,3 +286,83 @@ def test_the_same_question_gets_the_same_answer() -> None:
     first = Engine(Bundle.load()).decide(statement, [police(), children()])
 
     assert Engine(BUNDLE).decide(statement, [police(), children()]) == first
+
+
+# --- answers that are shared -----------------------------------------------------------------------------------------
+
+
+def engine_of(condition: str) -> Engine:
+    """An engine with one ground that holds if *condition* does."""
+    nodes = cedarpy.PolicySet.from_str(f"permit (principal, action, resource) when {{ {condition} }};").to_pst()
+    return Engine(replace(BUNDLE, slices=Slices({GROUND: replace(nodes.static_policies["policy0"], id=GROUND)})))
+
+
+def test_desks_that_no_policy_can_tell_apart_get_one_answer_and_cedar_is_asked_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[int] = []
+    ask = cedarpy.is_authorized_batch
+
+    def counted(*given: Any) -> list[cedarpy.AuthzResult]:
+        asked.append(1)
+        return ask(*given)
+
+    monkeypatch.setattr(cedarpy, "is_authorized_batch", counted)
+    engine, others = engine_of("resource.risk_rises"), [replace(police(), desk=DeskId(f"desk-{n}")) for n in range(5)]
+
+    told = engine.decide(replace(STATEMENT, risk_rises=True), others).outcomes
+    again = engine.decide(replace(STATEMENT, risk_rises=True), others).outcomes
+
+    assert len(asked) == 1
+    assert told == again
+    assert {outcome for desk in others for outcome in told[desk.desk].values()} == {Open((GROUND,))}
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        'principal == Tellwise::Desk::"desk-1"',
+        'principal in [Tellwise::Desk::"desk-1", Tellwise::Desk::"desk-7"]',
+        'principal in Tellwise::Agency::"agency-1"',
+        "principal in resource.source",
+        "principal.signed",
+        "!principal.suspended",
+        "context.reach.team",
+    ],
+)
+def test_what_tells_two_desks_apart_is_never_shared(condition: str) -> None:
+    first = replace(
+        police(),
+        desk=DeskId("desk-1"),
+        agency=AgencyId("agency-1"),
+        signed=True,
+        suspended=False,
+        reach=Reach(team=True),
+    )
+    second = replace(
+        first, desk=DeskId("desk-2"), agency=AgencyId("agency-2"), signed=False, suspended=True, reach=Reach(area=True)
+    )
+    statement = replace(STATEMENT, source=AgencyId("agency-1"))
+    engine = engine_of(condition)
+
+    told = [engine.decide(statement, [desk]).outcomes[desk.desk] for desk in (first, second)]
+
+    assert set(told[0].values()) == {Open((GROUND,))}
+    assert set(told[1].values()) == {Withheld((), NO_GROUND)}
+
+
+def test_an_answer_that_was_not_clean_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = engine_of("resource.risk_rises")
+    statement = replace(STATEMENT, risk_rises=True)
+
+    def fails(*_: object) -> list[cedarpy.AuthzResult]:
+        raise ValueError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(cedarpy, "is_authorized_batch", fails)
+        refused = engine.decide(statement, [police()])
+    healed = engine.decide(statement, [police()])
+
+    assert (refused.refused, healed.refused) == ((POLICE,), ())
+    assert set(refused.outcomes[POLICE].values()) == {Withheld((), EVALUATION_ERROR)}
+    assert set(healed.outcomes[POLICE].values()) == {Open((GROUND,))}

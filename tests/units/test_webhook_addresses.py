@@ -10,7 +10,7 @@ import trustme
 
 from agency_adapters.webhook import Webhook, WebhookSettings
 from agency_adapters.webhook.adapter import OUTLET
-from agency_adapters.webhook.addresses import is_permitted, look_up
+from agency_adapters.webhook.addresses import AddressRefused, is_permitted, look_up, permitted_addresses
 from broker.client import Desk
 from broker.clock import SystemClock
 from broker.errors import SettingsRefused
@@ -205,23 +205,13 @@ def test_a_private_address_in_the_settings_is_refused_before_the_first_letter(ho
 
 
 @story
-async def test_plain_http_goes_to_this_machine_alone(world: Path) -> None:
+async def test_plain_http_goes_to_this_machine_alone() -> None:
     names = Names(["10.20.1.1"])  # as if somebody had given localhost another meaning
-    given = WebhookSettings.model_validate(
-        {
-            "url": "http://localhost:9/letters",
-            "secret_file": "webhook.key",
-            "allow_networks": ["10.20.0.0/16"],
-            "retry_first_ms": 10,
-            "retry_longest_ms": 20,
-        }
-    )
+    allowed = (ip_network("10.20.0.0/16"),)
 
-    async with at_work(world, Webhook(names), given, SystemClock()) as work:
-        put_letter(work.desk)
-        await until(lambda: names.asked > 3)
-
-        assert not handed_on(work.desk)
+    assert await permitted_addresses("localhost", 80, allowed, names, plain=False) == [ip_address("10.20.1.1")]
+    with pytest.raises(AddressRefused):
+        await permitted_addresses("localhost", 80, allowed, names, plain=True)
 
 
 @story
