@@ -106,7 +106,10 @@ def _misspelt(came: Any, written: Any, steps: tuple[int | str, ...]) -> Iterator
 
 
 def _printable(text: str) -> str:
-    if any(unicodedata.category(character) in {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"} for character in text):
+    # What Python calls printable has none of these; what it does not may still be a space of another width.
+    if not text.isprintable() and any(
+        unicodedata.category(character) in {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"} for character in text
+    ):
         raise PydanticCustomError("control_character", "a control character")
     return text
 

@@ -7,6 +7,7 @@ about a person is named under that person's own key: when the key is destroyed, 
 import hmac
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import TypeVar
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -20,6 +21,10 @@ from schemas import DeskId, PersonId, PersonKey, PersonRef
 from schemas.strict import b64u_encode
 
 _REF_BYTES = 16
+_KNOWN_MAX = 100_000
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,9 @@ class Vault:
         self._rows = AESGCM(keys.state)
         self._keys = keys
         self._entropy = entropy
+        self._names: dict[tuple[str, ...], RowKey] = {}
+        self._refs: dict[tuple[PersonId, DeskId], PersonRef] = {}
+        """Names and pseudonyms that were worked out, since most are asked for again. Thrown away when they are many."""
 
     def seal(self, table: Table, key: RowKey, value: bytes) -> SealedRow:
         """Seal a row for this place."""
@@ -63,7 +71,12 @@ class Vault:
 
     def row_key(self, table: Table, *parts: str) -> RowKey:
         """The key of a row that is about no person."""
-        return _row_key(self._keys.rows, table, parts)
+        name = (table, *parts)
+        known = self._names.get(name)
+        if known is None:
+            known = _row_key(self._keys.rows, table, parts)
+            _note(self._names, name, known)
+        return known
 
     def person_row_key(self, person: Person, table: Table, *parts: str) -> RowKey:
         """The key of a row about a person."""
@@ -79,7 +92,11 @@ class Vault:
 
     def person_ref(self, person: PersonId, desk: DeskId) -> PersonRef:
         """The person's pseudonym for one desk: the same in all its letters, and no other desk's."""
-        return PersonRef(b64u_encode(self._mac("ref", person, desk)[:_REF_BYTES]))
+        known = self._refs.get((person, desk))
+        if known is None:
+            known = PersonRef(b64u_encode(self._mac("ref", person, desk)[:_REF_BYTES]))
+            _note(self._refs, (person, desk), known)
+        return known
 
     def ref_row_key(self, ref: str, desk: DeskId) -> RowKey:
         """The key of the row that says whom a desk means by a pseudonym."""
@@ -91,6 +108,12 @@ class Vault:
 
     def _mac(self, use: str, *parts: str) -> bytes:
         return hmac.digest(self._keys.persons, _joined((use, *parts)), sha256)
+
+
+def _note(known: dict[_K, _V], name: _K, value: _V) -> None:
+    if len(known) >= _KNOWN_MAX:
+        known.clear()
+    known[name] = value
 
 
 def _row_key(key: bytes, table: Table, parts: tuple[str, ...]) -> RowKey:

@@ -26,7 +26,8 @@ from broker.sealing.entropy import system_entropy
 from broker.settings import Http
 from schemas import DeskId, Mailbox, NotificationId
 from tests.contracts.clock import MovedClock
-from tests.personas import DESKS
+from tests.faults.county import ONYX, moved
+from tests.personas import BLACKBURN, DESKS, POLICE, PRESTON
 from tests.served import Served, served
 
 _T = TypeVar("_T")
@@ -122,11 +123,12 @@ class AtWork:
         notification, sealed = self.sealed(desk, draft)
         return wrap_notification(sealed, notification, self.mailbox(desk), self.clock.now())
 
-    def publish(self, token: str | None, event: bytes, **headers: str) -> Answer:
+    def publish(
+        self, token: str | None, event: bytes | Iterator[bytes], headers: Mapping[str, str] | None = None
+    ) -> Answer:
         """Hand over an event."""
-        return self.ask(
-            "POST", "/v1/notifications", token=token, content=event, **{"Content-Type": MEDIA_TYPE} | headers
-        )
+        told = {"Content-Type": MEDIA_TYPE, **(headers or {})}
+        return self.ask("POST", "/v1/notifications", token=token, content=event, headers=told)
 
     def ask(
         self,
@@ -136,12 +138,11 @@ class AtWork:
         token: str | None = None,
         content: bytes | Iterator[bytes] | None = None,
         data: Mapping[str, str] | None = None,
-        **headers: str,
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Ask the edge, and look at what every answer must carry."""
-        if token is not None:
-            headers["Authorization"] = f"Bearer {token}"
-        came = self.http.request(method, path, content=content, data=data, headers=headers)
+        told = {**(headers or {}), **({} if token is None else {"Authorization": f"Bearer {token}"})}
+        came = self.http.request(method, path, content=content, data=data, headers=told)
         assert all(came.headers.get_list(name) == [value] for name, value in CARRIED.items()), came.headers
         assert came.headers.get_list("date") == [format_datetime(self.clock.now(), usegmt=True)]
         assert "server" not in came.headers
@@ -170,6 +171,17 @@ class AtWork:
             if ends:
                 opened.shutdown(socket.SHUT_WR)
             return received(opened)
+
+
+@contextmanager
+def nothing_lost(here: AtWork) -> Iterator[str]:
+    """Gives a token of police; afterwards nothing was kept of what came in the block, and what comes next is taken."""
+    before, token = here.taken_to(), here.log_in(POLICE.name)
+    yield token
+    assert here.taken_to() == before, "something was kept"
+    assert here.ask("GET", "/ready").status == 200
+    assert here.publish(token, here.event(POLICE.name, moved(ONYX, to=BLACKBURN, old=PRESTON))).status == 202
+    assert here.taken_to() == before + 1
 
 
 def received(opened: socket.socket) -> bytes:

@@ -28,11 +28,11 @@ from broker.directory import Directory, read_event
 from broker.edge import LocalEdge
 from broker.errors import FolderUnusable, HubForked, NotThere, OutcomeUnknown
 from broker.hub import RECORDS_MAX, Turning
-from broker.ledger.merkle import Proof
+from broker.ledger.merkle import Frontier, Proof
 from broker.ledger.verify import KeptNote, Report, verify_ledgers
 from broker.ledger.window import LedgerWindow
-from broker.lifecycle import Premises
-from broker.ports import Assigned, Clock, Lane
+from broker.lifecycle import Before, Plan, Premises, plan
+from broker.ports import Assigned, Clock, Lane, Record
 from broker.registrar import Registrar
 from broker.sealing.entropy import Entropy, system_entropy
 from broker.sealing.keyring import HubKeys, load_hub_keys
@@ -169,6 +169,13 @@ class MemoryCounty:
         finally:
             self.disk.next_turn = None
         return True
+
+    def plan(self, record: bytes) -> Plan:
+        """What a turn would do if this record came now. Nothing is done."""
+        ledgers = self.disk.frontiers.items()
+        frontiers = {log: Frontier.from_bytes(frontier) for log, frontier in ledgers}
+        before = Before(Rows(self._lane, self._vault), self.directory, frontiers, [], {})
+        return plan([Record(INPUT, 0, self._lane.position, record)], before, self.premises, self.clock.now())
 
     def settle(self) -> None:
         """Turns until all that was handed over is dealt with, and all that it caused lies in the inboxes."""

@@ -15,14 +15,15 @@ import pytest
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
-from broker.api import app as app_module
 from broker.api import make_app
 from broker.api.access import PERMISSION, Caller, Permission, PermissionUndeclared, check_declared
 from broker.api.parts import Parts
+from broker.api.routes import add_operations
 from broker.errors import NotThere
 from broker.ledger.entries import Filler, read_entry
 from broker.sealing.entropy import system_entropy
 from broker.settings import Http
+from schemas import DeskId
 from tests.contracts.clock import MovedClock
 from tests.faults.county import LANE, ONYX, case_opened, moved
 from tests.faults.edge_at_work import Answer, AtWork, at_work
@@ -74,7 +75,7 @@ ROUTES = [route for route in an_app().routes if isinstance(route, APIRoute)]
 OPERATIONS = [
     Operation(method, route.path, Permission((route.openapi_extra or {})[PERMISSION]))
     for route in ROUTES
-    for method in sorted(route.methods)
+    for method in sorted(route.methods or ())
 ]
 OF_ANYBODY = [operation for operation in OPERATIONS if operation.permission is Permission.ANYBODY]
 OF_DESKS = [operation for operation in OPERATIONS if operation.permission is Permission.DESK]
@@ -111,7 +112,8 @@ def whose(here: AtWork) -> dict[str, int]:
         except NotThere:
             break
         to = getattr(entry, "to", None)
-        name = {US: "ours", OTHERS: "another's"}.get(to, "filler" if isinstance(entry, Filler) else "nobody's")
+        else_ = "filler" if isinstance(entry, Filler) else "nobody's"
+        name = {US: "ours", OTHERS: "another's"}.get(DeskId(str(to)), else_)
         found.setdefault(name, index)
         found["beyond"] = index + 1
     return found
@@ -201,14 +203,14 @@ def test_a_desk_may_ask_for_what_is_its_own(world: World, operation: Operation) 
 def test_a_token_in_another_form_is_none(world: World, spelt: str) -> None:
     token = world.tokens["us"]
 
-    answer = world.here.ask("GET", "/v1/directory/items", Authorization=spelt.format(token, token))
+    answer = world.here.ask("GET", "/v1/directory/items", headers={"Authorization": spelt.format(token, token)})
 
     assert answer.status == 401
 
 
 def test_a_token_elsewhere_than_in_its_header_is_none(world: World) -> None:
     token = world.tokens["us"]
-    answer = world.here.ask("GET", f"/v1/directory/items?access_token={token}", Cookie=f"token={token}")
+    answer = world.here.ask("GET", f"/v1/directory/items?access_token={token}", headers={"Cookie": f"token={token}"})
 
     assert answer.status == 401
 
@@ -347,8 +349,8 @@ UNDECLARED: dict[str, Callable[[APIRouter], None]] = {
     "is anybody's and asks": lambda router: router.add_api_route(
         "/planted", for_a_caller, openapi_extra={PERMISSION: "anybody"}
     ),
-    "is no operation": lambda router: router.add_route("/planted", nothing),
-    "is a connection that stays": lambda router: router.add_websocket_route("/planted", nothing),
+    "is no operation": lambda router: router.add_route("/planted", nothing),  # type: ignore[arg-type]
+    "is a connection that stays": lambda router: router.add_websocket_route("/planted", nothing),  # type: ignore[arg-type]
     "is another application": lambda router: router.mount("/planted", FastAPI()),
 }
 
@@ -357,13 +359,11 @@ UNDECLARED: dict[str, Callable[[APIRouter], None]] = {
 def test_an_operation_that_does_not_say_who_may_ask_is_not_served(
     plant: Callable[[APIRouter], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = app_module.add_operations
-
     def with_one_more(router: APIRouter, parts: Parts) -> None:
-        real(router, parts)
+        add_operations(router, parts)
         plant(router)
 
-    monkeypatch.setattr(app_module, "add_operations", with_one_more)
+    monkeypatch.setattr("broker.api.app.add_operations", with_one_more)
 
     with pytest.raises(PermissionUndeclared, match="planted"):
         an_app()

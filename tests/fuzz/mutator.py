@@ -15,7 +15,24 @@ BYTES_MAX = 2 * 1_048_576 + 64
 """A little more than the longest thing that any decoder takes."""
 
 _VALUES: tuple[Any, ...] = (
-    *(None, True, False, 0, -1, 1, 2**31, 2**53, 2**63, 2**64, -(2**63), 10**40, 0.5, 1e308, float("inf"), float("nan")),
+    *(
+        None,
+        True,
+        False,
+        0,
+        -1,
+        1,
+        2**31,
+        2**53,
+        2**63,
+        2**64,
+        -(2**63),
+        10**40,
+        0.5,
+        1e308,
+        float("inf"),
+        float("nan"),
+    ),
     *("", " ", "\x00", "\ud800", "é", "e\u0301", "\u202e", "0", "-1", "A" * 43, "x" * 300, "2026-03-02T09:30:00Z"),
     *([], {}, [[]], {"": None}, ["", ""]),
 )
@@ -119,7 +136,7 @@ class Mutator:
         return self._chance.choice(_VALUES)
 
     def _changed_below(self, value: dict[str, Any] | list[Any]) -> Any:
-        names = list(value) if isinstance(value, dict) else list(range(len(value)))
+        names: list[Any] = list(value) if isinstance(value, dict) else list(range(len(value)))
         name, way = self._chance.choice(names), self._chance.random()
         changed: Any = value.copy()
         if way < 0.1:
@@ -128,7 +145,7 @@ class Mutator:
             if isinstance(changed, dict):
                 changed[self._chance.choice(("", "x", str(name) + "\x00", str(name).upper()))] = changed[name]
             else:
-                changed.insert(int(name), changed[name])
+                changed.insert(name, changed[name])
         elif way < 0.25:
             changed[name] = changed[self._chance.choice(names)]
         else:
@@ -144,7 +161,13 @@ class Mutator:
 
 
 _PLAIN: Sequence[Callable[[Mutator, bytes], bytes]] = (
-    Mutator._flip, Mutator._set, Mutator._cut, Mutator._end, Mutator._double, Mutator._insert, Mutator._number,
+    Mutator._flip,
+    Mutator._set,
+    Mutator._cut,
+    Mutator._end,
+    Mutator._double,
+    Mutator._insert,
+    Mutator._number,
 )
 _WAYS = (*_PLAIN, Mutator._splice, Mutator._nest, *[Mutator._json] * 7)
 
