@@ -6,6 +6,7 @@ transaction, and only then believe it. The committed position is the only truth 
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
@@ -237,8 +238,8 @@ class Turning:
             planned = await self._turn(records)
             working.link(counted.traceparent for counted in planned.counted)
         # LIMIT: what a turn with an unknown outcome committed after all is counted by nobody. The ledger is the truth.
-        for counted in planned.counted:
-            telemetry.count(counted.count)
+        for which, amount in Counter(counted.count for counted in planned.counted).items():
+            telemetry.count(which, amount)
         telemetry.count(telemetry.Count.LETTER_DELIVERED, letters)
         telemetry.count(telemetry.Count.ENTRY_RECORDED, sum(len(batch.leaves) for batch in planned.batches))
         telemetry.gauge(telemetry.Gauge.LETTERS_PENDING, _letters(planned.pending))

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 import threading
@@ -124,7 +125,8 @@ async def serve(
 
 
 def _wait_for_end(loop: asyncio.AbstractEventLoop, enough: asyncio.Event) -> None:
-    while sys.stdin.buffer.read(4_096):
+    # Not through `sys.stdin`: this thread would hold its lock when the process ends, and Python would abort.
+    while os.read(sys.stdin.fileno(), 4_096):
         pass
     with suppress(RuntimeError):  # the loop is closed: it has ended by itself
         loop.call_soon_threadsafe(enough.set)

@@ -18,6 +18,7 @@ from typing import Any
 
 import cedarpy
 
+from policies.annotations import Terms
 from policies.bundle import TELLABLE, Bundle
 from policies.decision import EVALUATION_ERROR, NO_GROUND, Decided, Open, Outcome, Withheld
 from policies.question import Candidate, Statement
@@ -47,6 +48,7 @@ class Engine:
 
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
+        self._terms: dict[frozenset[str], Terms] = {}
         self._kept: OrderedDict[tuple[object, ...], _Told] = OrderedDict()
 
     def decide(self, statement: Statement, candidates: Sequence[Candidate]) -> Decided:
@@ -76,6 +78,13 @@ class Engine:
         nothing: _Told = {label: Withheld((), EVALUATION_ERROR) for label in labels}
         outcomes = {candidate.desk: found[alike[candidate.desk]] or nothing for candidate in candidates}
         return Decided(self.bundle.digest, outcomes, refused)
+
+    def terms(self, grounds: frozenset[str]) -> Terms:
+        """The terms on which a desk is told that is told on these grounds. See `Bundle.terms`; worked out once for each
+        set of grounds, and of those that open together there are few."""
+        if grounds not in self._terms:
+            self._terms[grounds] = self.bundle.terms(grounds)
+        return self._terms[grounds]
 
     def _told(self, statement: Statement) -> tuple[object, ...]:
         """All that the policies are told of a notification, and which compartments they are asked about."""

@@ -89,7 +89,17 @@ def json_encode(value: Any) -> bytes:
         data = orjson.dumps(value, option=_AS_WE_SEND)
     except TypeError:  # what it does not write, the slower writer may
         return _json_encode_slowly(value)
-    return _json_encode_slowly(value) if b"null" in data else data  # it writes NaN as null
+    if b"null" in data and _holds_float(value):  # it writes NaN as null
+        return _json_encode_slowly(value)
+    return data
+
+
+def _holds_float(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(_holds_float(member) for member in value.values())
+    if isinstance(value, list | tuple):
+        return any(_holds_float(item) for item in value)
+    return isinstance(value, float)
 
 
 def _json_encode_slowly(value: Any) -> bytes:

@@ -111,7 +111,7 @@ def _answer(accepted: Accepted, answered: LetterAcknowledged | LetterReturned, t
         raise Rejected(Reason.STATE)
     noted = held.model_copy(update={name: (*parts, answered.part)})
     desks = tuple(noted if other.desk == desk else other for other in told.desks)
-    put_told(turn.rows, accepted.person, answered.letter, told.model_copy(update={"desks": desks}))
+    put_told(turn.rows, accepted.person, answered.letter, told.model_copy(update={"desks": desks}).to_bytes())
 
 
 def _case(accepted: Accepted) -> Case:
@@ -150,7 +150,7 @@ def _begin_epoch(desk: Desk, turn: Turn) -> None:
         jwe=seal_key_package(secret, desk.sealing_key, sealing.kid, extra, premises.entropy),
     )
     signed = sign_said(package, Typ.PACKAGE, premises.keys.voice)
-    entry = EpochBegun.of(
+    entry = EpochBegun.write(
         **turn.line(),
         to=desk.id,
         kid=kid,

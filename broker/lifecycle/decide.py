@@ -85,8 +85,8 @@ def _grant(candidate: Candidate, decided: Decided, turn: Turn) -> Grant | None:
     opened = {label: outcome for label, outcome in sorted(outcomes.items()) if isinstance(outcome, Open)}
     if not opened:
         return None
-    grounds = {policy for outcome in opened.values() for policy in outcome.policy_ids}
-    terms = turn.premises.policies.bundle.terms(grounds)
+    grounds = frozenset(policy for outcome in opened.values() for policy in outcome.policy_ids)
+    terms = turn.premises.policies.terms(grounds)
     return Grant(candidate.desk, (Label.CONTACT, *opened), terms)
 
 
@@ -125,14 +125,24 @@ def _record(
             "case": None if accepted.case is None else accepted.case.model_dump(mode="json"),
             "carried": sorted(statement.carried),
             "other_authority": statement.other_authority,
-            "desks": [_desk_record(candidate, decided) for candidate in asked],
+            "desks": _desk_records(asked, decided),
             "told": {grant.desk: sorted(grant.labels) for grant in grants},
         }
     )
 
 
-def _desk_record(candidate: Candidate, decided: Decided) -> dict[str, Any]:
-    outcomes = decided.outcomes.get(candidate.desk, {})
+def _desk_records(asked: list[Candidate], decided: Decided) -> list[dict[str, Any]]:
+    written: dict[int, dict[str, Any]] = {}  # desks that were answered together have one and the same answer
+    records = []
+    for candidate in asked:
+        outcomes = decided.outcomes.get(candidate.desk, {})
+        if id(outcomes) not in written:
+            written[id(outcomes)] = {label.value: _outcome_record(outcomes[label]) for label in sorted(outcomes)}
+        records.append(_desk_record(candidate, written[id(outcomes)]))
+    return records
+
+
+def _desk_record(candidate: Candidate, outcomes: dict[str, Any]) -> dict[str, Any]:
     return {
         "desk": candidate.desk,
         "agency": candidate.agency,
@@ -140,7 +150,7 @@ def _desk_record(candidate: Candidate, decided: Decided) -> dict[str, Any]:
         "signed": candidate.signed,
         "suspended": candidate.suspended,
         "reach": [name for name in candidate.reach.__dataclass_fields__ if getattr(candidate.reach, name)],
-        "outcomes": {label.value: _outcome_record(outcome) for label, outcome in sorted(outcomes.items())},
+        "outcomes": outcomes,
     }
 
 

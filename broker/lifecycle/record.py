@@ -4,6 +4,7 @@ Nothing leaves here. Entries and letters are committed together, and a letter le
 checkpoint that covers its entry may be signed.
 """
 
+from functools import cache
 from hashlib import sha256
 from typing import Any
 
@@ -25,7 +26,7 @@ from broker.state.persons import introduce
 from broker.state.told import Told, ToldDesk, put_told
 from broker.telemetry import Count, Event
 from broker.topics import QUARANTINE
-from schemas import Label, Mailbox, Said, Urgency
+from schemas import Label, Mailbox, Retention, Urgency
 from schemas.kinds.letter import LetterAcknowledged, LetterReturned
 from schemas.strict import b64u_encode, json_encode
 
@@ -45,16 +46,15 @@ def record_accepted(accepted: Accepted, turn: Turn) -> None:
         "head": accepted.signed.head_digest,
         "person": accepted.person.reference(line["salt"]),
     }
-    entry: entries.Entry
     match accepted.control:
         case None:
-            entry = entries.Collection.of(**taken)
+            entry = entries.Collection.write(**taken)
         case LetterAcknowledged(letter=letter, part=part):
-            entry = entries.Acknowledgement.of(**taken, letter=letter, part=part)
+            entry = entries.Acknowledgement.write(**taken, letter=letter, part=part)
         case LetterReturned(letter=letter, part=part):
-            entry = entries.Return.of(**taken, letter=letter, part=part)
+            entry = entries.Return.write(**taken, letter=letter, part=part)
         case _:
-            entry = entries.Alteration.of(**taken)
+            entry = entries.Alteration.write(**taken)
     turn.enter(entry, item=_receipt(accepted.signed, Outcome.ACCEPTED, turn))
     turn.counted.append(Counted(Count.NOTIFICATION_ACCEPTED, accepted.facts.traceparent))
 
@@ -62,7 +62,9 @@ def record_accepted(accepted: Accepted, turn: Turn) -> None:
 def record_repeat(signed: Signed, outcome: Outcome, turn: Turn) -> None:
     """The line of a retry, and the same answer as before."""
     fields = signed.notification.head.fields
-    turn.enter(entries.Repeat.of(**turn.line(), actor=fields.iss, id=fields.id), item=_receipt(signed, outcome, turn))
+    turn.enter(
+        entries.Repeat.write(**turn.line(), actor=fields.iss, id=fields.id), item=_receipt(signed, outcome, turn)
+    )
     turn.counted.append(Counted(Count.NOTIFICATION_REPEATED))
 
 
@@ -75,7 +77,7 @@ def record_refusal(raw: bytes, signed: Signed | None, reason: Reason, turn: Turn
     keys, entropy = turn.premises.keys, turn.premises.entropy
     detail = seal_detail(json_encode({"v": 1, "reason": reason.value}), keys.state, entropy)
     fields = None if signed is None else signed.notification.head.fields
-    entry = entries.Refusal.of(
+    entry = entries.Refusal.write(
         **turn.line(),
         raw=b64u_encode(sha256(raw).digest()),
         detail=detail_digest(detail),
@@ -93,7 +95,7 @@ def record_decision(accepted: Accepted, decision: Decision, turn: Turn) -> None:
     """The line of the decision, and for each desk that may be told its line and its letter."""
     fields = accepted.signed.notification.head.fields
     line = turn.line()
-    entry = entries.Decision.of(
+    entry = entries.Decision.write(
         **line,
         id=fields.id,
         iss=fields.iss,
@@ -111,9 +113,9 @@ def record_decision(accepted: Accepted, decision: Decision, turn: Turn) -> None:
             turn.alarm(Event.DECISION_REFUSED, desk=desk.id, id=fields.id)
             continue
         _record_letter(accepted, grant, desk, epoch, decided, turn)
-        told.append(ToldDesk.of(desk=desk.id, labels=grant.labels))
+        told.append(ToldDesk.model_construct(desk=desk.id, labels=grant.labels))
     if told:
-        put_told(turn.rows, accepted.person, fields.id, Told.of(publisher=fields.iss, desks=tuple(told)))
+        put_told(turn.rows, accepted.person, fields.id, Told.write(publisher=fields.iss, desks=tuple(told)))
 
 
 def _record_letter(accepted: Accepted, grant: Grant, desk: Desk, epoch: Epoch, decided: str, turn: Turn) -> None:
@@ -121,7 +123,7 @@ def _record_letter(accepted: Accepted, grant: Grant, desk: Desk, epoch: Epoch, d
     fields = notification.head.fields
     n = next_number(turn.rows, desk.id)
     cover = seal(
-        _cover(accepted, grant, desk, n, turn).to_bytes(),
+        _cover(accepted, grant, desk, n, turn),
         Belonging(fields.id, turn.premises.hub, Label.COVER.value),
         epoch.secret,
         epoch.kid,
@@ -130,7 +132,7 @@ def _record_letter(accepted: Accepted, grant: Grant, desk: Desk, epoch: Epoch, d
     released = release(notification.compartments, accepted.content_keys, grant.labels, epoch)
     letter = Letter(notification.head, notification.sig, cover, released)
     line = turn.line()
-    entry = entries.Disclosure.of(
+    entry = entries.Disclosure.write(
         **line,
         to=desk.id,
         n=n,
@@ -146,15 +148,12 @@ def _record_letter(accepted: Accepted, grant: Grant, desk: Desk, epoch: Epoch, d
         decision=decided,
         person=accepted.person.reference(line["salt"]),
     )
-    turn.enter(entry, item=(ItemKind.LETTER, desk.mailbox, json_encode(letter.to_json())))
+    turn.enter(entry, item=(ItemKind.LETTER, desk.mailbox, letter.to_bytes()))
 
 
-def _cover(accepted: Accepted, grant: Grant, desk: Desk, n: int, turn: Turn) -> Cover:
+def _cover(accepted: Accepted, grant: Grant, desk: Desk, n: int, turn: Turn) -> bytes:
     urgency = grant.terms.urgency
-    duties = [Obligation.of(duty=Duty.RETAIN, value=retention.value) for retention in grant.terms.retention]
-    if urgency is not Urgency.RECORD:
-        duties.append(Obligation.of(duty=Duty.ACKNOWLEDGE, value=urgency.value))
-    return Cover.of(
+    return Cover.write(
         letter=accepted.signed.notification.head.fields.id,
         desk=desk.id,
         part=_FIRST_PART,
@@ -163,15 +162,22 @@ def _cover(accepted: Accepted, grant: Grant, desk: Desk, n: int, turn: Turn) -> 
         person=introduce(turn.rows, accepted.person, desk.id),
         urgency=urgency,
         acknowledge_by=urgency.acknowledge_by(turn.now),
-        obligations=tuple(duties),
-        reasons=tuple(grant.terms.reasons),
+        obligations=_duties(urgency, grant.terms.retention),
+        reasons=grant.terms.reasons,
         corrects=accepted.facts.corrects,
         traceparent=accepted.facts.traceparent,
     )
 
 
+@cache
+def _duties(urgency: Urgency, retention: tuple[Retention, ...]) -> tuple[Obligation, ...]:
+    retain = [Obligation.of(duty=Duty.RETAIN, value=kept.value) for kept in retention]
+    answer = [] if urgency is Urgency.RECORD else [Obligation.of(duty=Duty.ACKNOWLEDGE, value=urgency.value)]
+    return (*retain, *answer)
+
+
 def _receipt(signed: Signed, outcome: Outcome, turn: Turn) -> tuple[ItemKind, Mailbox, bytes]:
-    receipt = Receipt.of(
+    receipt = Receipt.write(
         v=1,
         hub=turn.premises.hub,
         to=signed.publisher.id,
@@ -181,5 +187,5 @@ def _receipt(signed: Signed, outcome: Outcome, turn: Turn) -> tuple[ItemKind, Ma
     return ItemKind.RECEIPT, signed.publisher.mailbox, _said(receipt, Typ.RECEIPT, turn)
 
 
-def _said(said: Said, typ: Typ, turn: Turn) -> bytes:
+def _said(said: bytes, typ: Typ, turn: Turn) -> bytes:
     return json_encode(sign_said(said, typ, turn.premises.keys.voice))

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from broker.directory import Directory
-from broker.ledger.entries import Entry, Filler
+from broker.ledger.entries import Filler
 from broker.ledger.merkle import Frontier, Proof, grow, leaf_hash
 from broker.ports import Leaf, RowKey, SealedRow, Table
 from broker.sealing.entropy import Entropy
@@ -120,15 +120,14 @@ class Turn:
 
     def enter(
         self,
-        entry: Entry,
+        entry: bytes,
         *,
         detail: bytes | None = None,
         item: tuple[ItemKind, Mailbox, bytes] | None = None,
     ) -> bytes:
-        """Plan a ledger entry, and the inbox item that leaves with its proof. Returns the entry's bytes."""
-        data = entry.to_bytes()
-        self._entries.append(_PlannedEntry(data, detail, _PlannedItem(*item) if item else None))
-        return data
+        """Plan a ledger entry, and the inbox item that leaves with its proof. Returns the entry."""
+        self._entries.append(_PlannedEntry(entry, detail, _PlannedItem(*item) if item else None))
+        return entry
 
     def enter_event(self, event: bytes, directory: Directory) -> None:
         """Plan an entry of the directory's ledger, after which *directory* is what is so."""
@@ -205,7 +204,7 @@ class Turn:
         if not count:
             return []
         line = self.line()
-        before, after = Filler.of(**line).to_bytes().split(line["salt"].encode("ascii"))
+        before, after = Filler.write(**line).split(line["salt"].encode("ascii"))
         salts = (b64u_encode(self.premises.entropy(16)).encode("ascii") for _ in range(count))
         return [_PlannedEntry(before + salt + after, None, None) for salt in salts]
 

@@ -28,6 +28,7 @@ MESSAGE_KID = "mk"
 """The key id under which a publisher wraps content keys: the notification's own message key."""
 
 _MEMBERS = {"protected", "aad", "iv", "ciphertext", "tag", "header", "encrypted_key"}
+_KC_CHARACTERS = 43
 _AAD_MEMBERS = {"id", "iss", "cmp", "kc"}
 
 
@@ -51,7 +52,9 @@ class Compartment:
     kid: str
     encrypted_key: str
     _digest: str | None = field(init=False, default=None, compare=False, repr=False)
-    """Worked out when first asked for; not copied into a changed copy (`replace`)."""
+    _around: tuple[bytes, bytes, bytes] | None = field(init=False, default=None, compare=False, repr=False)
+    """What stands before, between and after wrapped key and key id in the JSON. Like the digest it is worked out when
+    first asked for and is not copied into a changed copy (`replace`); all that are handed on from this one have it."""
 
     @property
     def digest(self) -> str:
@@ -72,6 +75,16 @@ class Compartment:
             "header": {"alg": ALG, "kid": self.kid},
             "encrypted_key": self.encrypted_key,
         }
+
+    def to_bytes(self) -> bytes:
+        """The JSON of the JWE: `json_encode(self.to_json())`, of which most is written once for all who are told."""
+        if self._around is None:
+            mark = "\x00"  # no string of a compartment has it: all are base64url, or a key id
+            whole = json_encode(Compartment(self.aad, self.iv, self.ciphertext, self.tag, mark, mark).to_json())
+            before, between, after = whole.split(json_encode(mark))
+            object.__setattr__(self, "_around", (before, between, after))
+        before, between, after = self._around  # type: ignore[misc]
+        return b"".join((before, _string(self.encrypted_key), between, _string(self.kid), after))
 
     @classmethod
     def from_json(cls, value: Any) -> "Compartment":
@@ -108,6 +121,9 @@ class Compartment:
         wrapped = b64u_encode(aes_key_wrap(key, content_key))
         handed_on = Compartment(self.aad, self.iv, self.ciphertext, self.tag, kid, wrapped)
         object.__setattr__(handed_on, "_digest", self.digest)  # neither of the two is under it
+        if self._around is None:
+            self.to_bytes()
+        object.__setattr__(handed_on, "_around", self._around)
         return handed_on
 
 
@@ -155,15 +171,10 @@ def unwrap(compartment: Compartment, belonging: Belonging, key: bytes) -> bytes:
             committed to.
     """
     try:
-        aad = json_decode(b64u_decode(compartment.aad))
         wrapped = b64u_decode(compartment.encrypted_key, size=WRAPPED_KEY_BYTES)
-        if not isinstance(aad, dict) or set(aad) != _AAD_MEMBERS:
-            raise Rejected(Reason.FORM)
-        commitment = b64u_decode(aad["kc"], size=DIGEST_BYTES)
+        commitment = _commitment(b64u_decode(compartment.aad), belonging)
     except NotStrict as error:
         raise Rejected(Reason.FORM) from error
-    if (aad["id"], aad["iss"], aad["cmp"]) != (belonging.notification, belonging.issuer, belonging.label):
-        raise Rejected(Reason.LABEL)
     try:
         content_key = aes_key_unwrap(key, wrapped)
     except InvalidUnwrap as error:
@@ -173,6 +184,21 @@ def unwrap(compartment: Compartment, belonging: Belonging, key: bytes) -> bytes:
     if not hmac.compare_digest(key_commitment(content_key), commitment):
         raise Rejected(Reason.COMMITMENT)
     return content_key
+
+
+def _commitment(aad: bytes, belonging: Belonging) -> bytes:
+    """The key commitment in what was signed, if that says that the compartment belongs here."""
+    # As we write it, which most do; whoever writes it otherwise is read in full.
+    ours = f'{{"cmp":"{belonging.label}","id":"{belonging.notification}","iss":"{belonging.issuer}","kc":"'.encode()
+    if aad.startswith(ours) and aad.endswith(b'"}') and len(aad) == len(ours) + _KC_CHARACTERS + 2:
+        return b64u_decode(aad[len(ours) : -2].decode("ascii", "replace"), size=DIGEST_BYTES)
+    said = json_decode(aad)
+    if not isinstance(said, dict) or set(said) != _AAD_MEMBERS:
+        raise Rejected(Reason.FORM)
+    commitment = b64u_decode(said["kc"], size=DIGEST_BYTES)
+    if (said["id"], said["iss"], said["cmp"]) != (belonging.notification, belonging.issuer, belonging.label):
+        raise Rejected(Reason.LABEL)
+    return commitment
 
 
 def open_with(compartment: Compartment, content_key: bytes, label: str) -> bytes:
@@ -199,6 +225,11 @@ def open_with(compartment: Compartment, content_key: bytes, label: str) -> bytes
 def key_commitment(content_key: bytes) -> bytes:
     """32 bytes that name a content key without giving it away."""
     return sha256(b"tellwise-kc-v1" + content_key).digest()
+
+
+def _string(text: str) -> bytes:
+    """A string's JSON. What is plain is most of what there is, and is written as it is."""
+    return b'"%b"' % text.encode("ascii") if text.isascii() and text.isalnum() else json_encode(text)
 
 
 def _least(label: str) -> int:

@@ -100,9 +100,13 @@ def spare_digests(message_key: bytes, count: int) -> list[str]:
         message_key: 32 bytes.
         count: How many places are left.
     """
-    return [
-        b64u_encode(hmac.digest(message_key, b"tellwise-spare-v1" + bytes([place]), sha256)) for place in range(count)
-    ]
+    keyed = hmac.new(message_key, b"tellwise-spare-v1", sha256)  # once, since the key is the same for all
+    found = []
+    for place in range(count):
+        one = keyed.copy()
+        one.update(bytes([place]))
+        found.append(b64u_encode(one.digest()))
+    return found
 
 
 def make_head(

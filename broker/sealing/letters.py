@@ -80,6 +80,15 @@ class Letter:
             "c": {label.value: sealed.to_json() for label, sealed in self.compartments.items()},
         }
 
+    def to_bytes(self) -> bytes:
+        """The JSON of the letter: `json_encode(self.to_json())`."""
+        held = b",".join(
+            b'"' + label.encode("ascii") + b'":' + sealed.to_bytes()
+            for label, sealed in sorted(self.compartments.items())
+        )
+        head, sig = json_encode(self.head.text), json_encode(self.sig)
+        return b'{"c":{%b},"cover":%b,"head":%b,"sig":%b}' % (held, self.cover.to_bytes(), head, sig)
+
     @classmethod
     def from_json(cls, value: Any) -> "Letter":
         """Take a letter apart; nothing in it is believed yet.

@@ -52,9 +52,9 @@ class Receipt(Said):
     outcome: Outcome
 
 
-def sign_said(said: Said, typ: Typ, voice: Signer) -> dict[str, Any]:
-    """Sign what the hub says: {payload, sig}."""
-    payload = b64u_encode(said.to_bytes())
+def sign_said(said: Said | bytes, typ: Typ, voice: Signer) -> dict[str, Any]:
+    """Sign what the hub says, or the bytes of it: {payload, sig}."""
+    payload = b64u_encode(said if isinstance(said, bytes) else said.to_bytes())
     return {"payload": payload, "sig": sign(payload, typ, voice)}
 
 

@@ -60,8 +60,8 @@ def _linked(rows: Rows, person: PersonId) -> PersonId:
 
 def introduce(rows: Rows, person: Person, desk: DeskId) -> PersonRef:
     """The person's pseudonym for *desk*, which the desk may use from now on."""
-    ref = rows.vault.person_ref(person.id, desk)
-    key, known = rows.vault.ref_row_key(ref, desk), person.id.encode("ascii")
+    ref, key = rows.vault.person_ref(person.id, desk)
+    known = person.id.encode("ascii")
     if rows.get(Table.REFS, key) != known:
         rows.put(Table.REFS, key, known)
     return ref

@@ -33,8 +33,8 @@ _ABSENT = _Absent.ABSENT
 
 
 class Remembered:
-    """Rows that the owner of a lane read or wrote lately, opened. Nobody else writes them, so they are what is committed
-    for as long as it owns the lane and knows what it committed."""
+    """Rows that the owner of a lane read or wrote lately, opened. Nobody else writes them, so they are what is
+    committed for as long as it owns the lane and knows what it committed."""
 
     def __init__(self, most: int = 50_000) -> None:
         """Remember at most *most* rows; the one longest not asked for is forgotten first."""

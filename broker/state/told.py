@@ -42,6 +42,6 @@ def told_of(rows: Rows, person: Person, notification: NotificationId) -> Told | 
     return None if row is None else Told.from_bytes(row)
 
 
-def put_told(rows: Rows, person: Person, notification: NotificationId, told: Told) -> None:
-    """Who was told, from now on."""
-    rows.put(Table.TOLD, rows.vault.person_row_key(person, Table.TOLD, notification), told.to_bytes())
+def put_told(rows: Rows, person: Person, notification: NotificationId, told: bytes) -> None:
+    """Who was told, from now on: a `Told`, written."""
+    rows.put(Table.TOLD, rows.vault.person_row_key(person, Table.TOLD, notification), told)

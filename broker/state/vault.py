@@ -50,7 +50,7 @@ class Vault:
         self._keys = keys
         self._entropy = entropy
         self._names: dict[tuple[str, ...], RowKey] = {}
-        self._refs: dict[tuple[PersonId, DeskId], PersonRef] = {}
+        self._refs: dict[tuple[PersonId, DeskId], tuple[PersonRef, RowKey]] = {}
         """Names and pseudonyms that were worked out, since most are asked for again. Thrown away when they are many."""
 
     def seal(self, table: Table, key: RowKey, value: bytes) -> SealedRow:
@@ -90,11 +90,13 @@ class Vault:
         """The key of the row that holds a person's own key."""
         return _row_key(self._keys.persons, Table.PERSONS, (person,))
 
-    def person_ref(self, person: PersonId, desk: DeskId) -> PersonRef:
-        """The person's pseudonym for one desk: the same in all its letters, and no other desk's."""
+    def person_ref(self, person: PersonId, desk: DeskId) -> tuple[PersonRef, RowKey]:
+        """The person's pseudonym for one desk, the same in all its letters and no other desk's; and the key of the row
+        that says whom it means."""
         known = self._refs.get((person, desk))
         if known is None:
-            known = PersonRef(b64u_encode(self._mac("ref", person, desk)[:_REF_BYTES]))
+            ref = PersonRef(b64u_encode(self._mac("ref", person, desk)[:_REF_BYTES]))
+            known = ref, self.ref_row_key(ref, desk)
             _note(self._refs, (person, desk), known)
         return known
 

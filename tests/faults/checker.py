@@ -165,6 +165,8 @@ def _unfinished(stored: Stored) -> Iterator[str]:
     if stored.pending:
         yield f"{len(stored.pending)} items that have not left"
     for desk, kept in stored.desks.items():
+        if desk not in stored.directory.desks:
+            continue  # revoked, or never registered: nobody answers it
         for notification, state in kept.outbox:
             if state in (Sending.WAITING, Sending.SENT):
                 yield f"`{desk}` has no answer to {notification}"

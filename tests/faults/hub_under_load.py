@@ -74,16 +74,16 @@ class ReplyLost(Exception):
 class UnsureLink(Passing):
     """A way to the hub on which every fourth reply is lost, so that the desk must send again what is there already."""
 
-    def __init__(self, edge: Link, chance: random.Random) -> None:
+    def __init__(self, edge: Link, chance: random.Random, lost: float = 0.25) -> None:
         super().__init__(edge)
-        self._chance = chance
+        self._chance, self._lost = chance, lost
 
     async def submit(self, notification: bytes) -> None:
         """See `Link.submit`."""
         await super().submit(notification)
         fields = SealedNotification.from_bytes(notification).head.fields
         os.write(1, f"said {fields.iss} {fields.id}\n".encode())  # durable, so it may not be lost from here on
-        if self._chance.random() < 0.25:
+        if self._chance.random() < self._lost:
             raise ReplyLost
 
 

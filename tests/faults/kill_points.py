@@ -45,9 +45,14 @@ HERE = (POLICE, PROBATION, BLACKBURN_CHILDREN)
 HANGS_AFTER_S = 60
 RECORDS_A_TURN = 4
 """Small turns: much is under way at every moment, and a life has many commits."""
-BACKLOG = 20
+BACKLOG = 24
 """Notifications that lie in the police's outbox when each life begins."""
 HANDED_OVER_AT_ONCE = 6
+WAITING_LEAST = 8
+"""The police hand over more whenever fewer wait at the hub, so that it never runs out and every turn brings letters."""
+REPLIES_LOST = 0.05
+ACKNOWLEDGED_EACH = 4
+"""Which of its letters a desk acknowledges while the load lasts: an acknowledgement brings nobody a letter."""
 GENEROUS = Http(port=0, requests_per_s=10_000, requests_burst=10_000)
 
 
@@ -167,13 +172,13 @@ class Stand:
 
 @asynccontextmanager
 async def _here(home: Path, chance: random.Random, *, over_http: bool) -> AsyncIterator[tuple[County, Link, int]]:
-    """The county of *home* with ways on which every fourth reply is lost; that of the police; and the port of the edge,
+    """The county of *home* with ways on which some replies are lost; that of the police; and the port of the edge,
     0 if it has none."""
     async with AsyncExitStack() as stack:
         ways: list[Link] = []
 
         def unsure(link: Link) -> Link:
-            ways.append(UnsureLink(link, chance))
+            ways.append(UnsureLink(link, chance, lost=REPLIES_LOST))
             return ways[-1]
 
         here = await stack.enter_async_context(county(home, SystemClock(), HERE, way=unsure))
@@ -215,6 +220,8 @@ async def _on_and_on(here: County, way: Link, begun: Callable[[], None]) -> None
 
     async def speak(police: Desk) -> None:
         while True:
+            while (here.tellwise.waiting() or 0) >= WAITING_LEAST:  # noqa: ASYNC110 - the hub tells nobody
+                await asyncio.sleep(0.001)
             waiting = police.store.outgoing(Sending.WAITING, most=HANDED_OVER_AT_ONCE)
             for _ in range(HANDED_OVER_AT_ONCE - len(waiting)):
                 police.keep(moved(ONYX, to=BLACKBURN, old=PRESTON))
@@ -233,7 +240,7 @@ async def _on_and_on(here: County, way: Link, begun: Callable[[], None]) -> None
         while True:
             with suppress(ReplyLost):
                 await desk.hear(20)
-                await _acknowledge_one(desk)
+                await _acknowledge_some(desk)
 
     async def watch(hub: Hub) -> None:
         first = hub.read_to
@@ -248,11 +255,10 @@ async def _on_and_on(here: County, way: Link, begun: Callable[[], None]) -> None
         tasks.create_task(answer(here.desks[BLACKBURN_CHILDREN.name]))
 
 
-async def _acknowledge_one(desk: Desk) -> None:
+async def _acknowledge_some(desk: Desk) -> None:
     for letter in desk.store.letters():
-        if letter.acknowledged is None:
+        if letter.row % ACKNOWLEDGED_EACH == 0 and letter.acknowledged is None:
             await desk.acknowledge(letter.id, "duty officer")
-            return
 
 
 async def _is_taken(way: Link, notification: bytes) -> bool:

@@ -38,9 +38,15 @@ def at_work(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def cannot(path: Path, *through: str) -> str:
-    """Run a hub that cannot start; what it says."""
-    asked = [*through, *command(path)]
-    ended = subprocess.run(asked, text=True, capture_output=True, timeout=60, stdin=subprocess.DEVNULL, check=False)
+    """Run a hub that cannot start, while whoever started it waits; what it says."""
+    ours, its = os.pipe()[::-1]
+    try:
+        ended = subprocess.run(
+            [*through, *command(path)], text=True, capture_output=True, timeout=60, stdin=its, check=False
+        )
+    finally:
+        os.close(ours)
+        os.close(its)
     lines = [line for line in ended.stderr.splitlines() if not line.startswith("{")]  # the log's are JSON
     assert (ended.returncode, ended.stdout) == (2, "")
     assert len(lines) == 2, ended.stderr  # what is wrong, and the next step

@@ -26,9 +26,9 @@ def main(arguments: list[str]) -> int:
 
             decoders()[name].decode(bytes.fromhex(Path(file).read_text(encoding="ascii")))
         case []:
-            from tests.fuzz.decoders import decoders
+            from tests.fuzz.decoders import NAMES
 
-            sys.stdout.write("\n".join(decoders()) + "\n")
+            sys.stdout.write("\n".join(NAMES) + "\n")
         case _:
             sys.stderr.write(f"{__doc__}\n")
             return 2

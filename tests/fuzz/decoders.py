@@ -7,9 +7,21 @@ from tests.fuzz import agency, carried, recorded, sealed
 from tests.fuzz.material import material
 from tests.fuzz.target import Target
 
+NAMES = (
+    *("sealed_notification", "head", "head_fields", "compartment", "padding", "key_package", "item", "letter", "cover"),
+    *("package", "package_said", "receipt", "receipt_said", "facts", "compartments_in_clear"),
+    *("proof", "note", "checkpoint", "verifier_key", "directory_event", "directory_event_said", "ledger_entry"),
+    *("frontier", "detail", "json", "base64", "notification_event", "item_events", "assertion", "assertion_said"),
+    *("card", "card_said", "door", "door_said"),
+    *("csv_rows", "csv_cells", "csv_mapping", "jsonl_line", "hub_settings", "desk_settings", "trust"),
+)
+"""Of all of them, without making anything. Where a name ends in `_said`, what is changed is what somebody signs."""
+
 
 @cache
 def decoders() -> Mapping[str, Target]:
     """All of them."""
     given = material()
-    return {**sealed.targets(given), **recorded.targets(given), **carried.targets(given), **agency.targets(given)}
+    found = {**sealed.targets(given), **recorded.targets(given), **carried.targets(given), **agency.targets(given)}
+    assert tuple(found) == NAMES
+    return found

@@ -11,11 +11,15 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from tests.fuzz.mutator import BYTES_MAX, Mutator
 from tests.fuzz.target import Finding, Target, examine
 
 ROOMS = ["agency_adapters", "broker", "policies", "schemas"]
+FINDINGS = Path(__file__).parents[2] / ".fuzz"
+"""Where the inputs lie that were findings."""
+
 HANGS_AFTER_S = 60
 """An input that is not dealt with by then never will be."""
 
@@ -86,8 +90,7 @@ def end(name: str, ran: Ran) -> None:
     os._exit(1 if ran.findings else 0)
 
 
-def summary(name: str, ran: Ran) -> str:
+def summary(name: str, ran: Ran, folder: Path = FINDINGS) -> str:
     """One line. Of a finding it says where its input lies, and shows nothing of it."""
     said = f"fuzz {name}: {ran.inputs} inputs by {ran.by}, {len(ran.findings)} findings"
-    folder = Path(__file__).parents[2] / ".fuzz"
     return "; ".join([said, *(f"{found.what}: {found.keep(name, folder)}" for found in ran.findings)])

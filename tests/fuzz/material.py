@@ -36,6 +36,8 @@ class Material:
     notes: list[bytes]
     entries: list[bytes]
     details: list[bytes]
+    detail_key: bytes
+    """Opens one of them."""
     records: list[bytes]
     """Detail records in clear."""
 
@@ -76,6 +78,8 @@ def material() -> Material:
     county.settle()
     county.run(county.desk(READER).hear())
     disk, stored = county.disk, county.stored()
+    details = [leaf.detail for leaf in disk.ledgers[LANE] if leaf.detail is not None]
+    detail_key = next(key for key in stored.person_keys if any(_opened(detail, [key]) for detail in details))
     return Material(
         county=county,
         said=[value for value in disk.topics[INPUT, 0] if value.startswith(b'{"c"')],
@@ -84,7 +88,8 @@ def material() -> Material:
         events=[value for value in disk.topics[DIRECTORY, 0] if value.startswith(b'{"directory"')],
         notes=list(disk.notes[LANE].values()),
         entries=[leaf.entry for leaf in disk.ledgers[LANE]],
-        details=[leaf.detail for leaf in disk.ledgers[LANE] if leaf.detail is not None],
+        details=details,
+        detail_key=detail_key,
         records=[opened for detail in stored.details.values() if (opened := _opened(detail, stored.person_keys))],
     )
 

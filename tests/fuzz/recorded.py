@@ -34,7 +34,7 @@ def targets(given: Material) -> Mapping[str, Target]:
         "directory_event_said": Target(_event(given), (Rejected,), payloads),
         "ledger_entry": Target(read_entry, (EntryRejected,), given.entries),
         "frontier": Target(_frontier, (NotAFrontier,), list(given.county.disk.frontiers.values())),
-        "detail": Target(lambda data: open_detail(data, bytes(32)), (Rejected,), given.details),
+        "detail": Target(lambda data: open_detail(data, given.detail_key), (Rejected,), given.details),
     }
 
 

@@ -27,7 +27,7 @@ def targets(given: Material) -> Mapping[str, Target]:
     """By name."""
     letters = given.contents(ItemKind.LETTER)
     packages, receipts = given.contents(ItemKind.PACKAGE), given.contents(ItemKind.RECEIPT)
-    compartments = [sealed for said in given.said for sealed in json_decode(said)["c"].values()]
+    identities = [letter["c"]["identity"] for letter in letters if "identity" in letter["c"]]
     facts = [json_encode(facts) for facts in members(given.records, "facts")]
     return {
         "sealed_notification": Target(_notification, (Rejected,), given.said),
@@ -37,7 +37,7 @@ def targets(given: Material) -> Mapping[str, Target]:
             (Rejected,),
             [b64u_decode(x) for x in members(given.said, "head")],
         ),
-        "compartment": Target(_compartment(given), _FORM, _written(compartments)),
+        "compartment": Target(_compartment(given, letters[0]), _FORM, _written(identities)),
         "padding": Target(_padding, (Rejected,), [pad(b"{}"), pad(b"{" + b" " * 300 + b"}"), bytes(256)]),
         "key_package": Target(_key_package(given), _FORM, _written([_jwe(package) for package in packages])),
         "item": Target(_item(given), (Rejected,), given.items),
@@ -63,13 +63,14 @@ def _head(data: bytes) -> None:
     assert Head.parse(text).text == text
 
 
-def _compartment(given: Material) -> Any:
-    (key, *_) = given.keys.values()
+def _compartment(given: Material, letter: Any) -> Any:
+    fields = Head.parse(letter["head"]).fields
+    belonging = Belonging(fields.id, fields.iss, Label.IDENTITY.value)
 
     def decode(data: bytes) -> None:
         found = Compartment.from_json(json_decode(data))
         assert Compartment.from_json(found.to_json()) == found
-        open_with(found, unwrap(found, Belonging("", "", ""), key), Label.IDENTITY)
+        open_with(found, unwrap(found, belonging, given.keys.get(found.kid, bytes(32))), Label.IDENTITY)
 
     return decode
 

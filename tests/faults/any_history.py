@@ -1,0 +1,388 @@
+"""Any history of a county, step by step: what is said, when the hub makes a turn of it and how that fails, who listens
+when, what time it is, who joins and who leaves. After each step and at its end every invariant holds.
+
+Hypothesis chooses the steps. The county is in memory, and everything in it is the real thing but for the disk: the
+hub's core, its policies and keys, the desks' own code. What it all should have come to is worked out afresh from what
+hub and desks have stored, by the checker that looks at them after every other fault as well.
+"""
+
+import sys
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from broker.client import Draft, compose
+from broker.client.sealer import seal_draft
+from broker.errors import NotRegistered
+from broker.ledger.checkpoint import Checkpoint, Note
+from broker.ledger.entries import Refusal, read_entry
+from broker.ledger.proofs import parse_proof
+from broker.sealing.entropy import system_entropy
+from broker.sealing.letters import Item
+from broker.sealing.notification import SealedNotification
+from broker.sealing.rejection import Reason
+from broker.topics import DIRECTORY, INPUT
+from schemas import (
+    CATALOGUE,
+    AreaCode,
+    Consent,
+    DeskId,
+    Kind,
+    Label,
+    Level,
+    NotificationId,
+    PersonKey,
+    PersonScheme,
+    Purpose,
+    Risk,
+    Said,
+    Tag,
+)
+from schemas.kinds.case import CaseAssessed, CaseTagged, ConsentRecorded, PersonLinked, TeamChanged
+from schemas.kinds.kind import Need
+from schemas.strict import b64u_decode, json_decode, json_encode
+from tests.contracts.memory import Break
+from tests.faults.canaries import canaries_in
+from tests.faults.checker import Fault, Submitted, check_stored
+from tests.faults.county import LANE, case_opened, control
+from tests.faults.memory_county import EVERYBODY, MemoryCounty, origin
+from tests.personas import BLACKBURN, CHORLEY, PEOPLE, POLICE, PRESTON, PROBATION, DeskPersona, Persona, compartments
+
+TOLD = tuple(
+    kind for kind in CATALOGUE.values() if not kind.control and kind.publishers & {desk.desk_type for desk in EVERYBODY}
+)
+"""Every kind that one of these desks may publish, and that some desk may be told of."""
+
+_T = TypeVar("_T")
+_NAMES = [text for persona in PEOPLE for text in (persona.family, persona.street)]
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY_S = 86_400
+
+_PERSONS = st.sampled_from(PEOPLE)
+_AREAS = st.sampled_from((BLACKBURN, PRESTON, CHORLEY))
+_DESKS = st.sampled_from([desk.name for desk in EVERYBODY])
+_SOME_DESKS = st.lists(_DESKS, max_size=2, unique=True)
+_TAGS = st.lists(st.sampled_from((Tag.CHILD_RELATED, Tag.HOUSING_CASE, Tag.VIOLENT_RECORD)), max_size=2, unique=True)
+_EXTRAS = st.sets(st.sampled_from((Label.HEALTH, Label.IDENTITY, Label.RISK_SUMMARY, Label.STATUS, Label.ADDRESS)))
+_TEAM = st.sampled_from((POLICE.name, POLICE.name, PROBATION.name))
+_ANY = st.integers(0, 9_999)
+"""Chooses one of something that is not known before the step is made."""
+_WAYS_TO_SPOIL = st.sampled_from(("key", "signature", "compartment", "tag", "spaces"))
+
+
+def draft_of(
+    kind: Kind,
+    persona: Persona,
+    area: AreaCode = BLACKBURN,
+    area_old: AreaCode = PRESTON,
+    extras: Collection[Label] = (),
+    *,
+    by_crn: bool = False,
+    has_area: bool = True,
+    **facts: Any,
+) -> Draft:
+    """A notification of a kind: what it must carry, what it must fill, and *extras*."""
+    labels = {*kind.required, *kind.fields, *extras}
+    person = PersonKey(scheme=PersonScheme.CRN, identifier=persona.crn) if by_crn else persona.key
+    if kind.area is Need.REQUIRED or (kind.area is Need.ALLOWED and has_area):
+        facts["area"] = area
+    if kind.area_old is Need.REQUIRED:
+        facts["area_old"] = area_old
+    said = compartments(*sorted(labels), district=area, person=persona.key)
+    return compose(kind.name, person, Purpose.PUBLIC_PROTECTION, said, **facts)
+
+
+class AnyHistory(RuleBasedStateMachine):
+    """One history. Each rule is one thing that can happen next; what cannot, as things are, happens not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.county = MemoryCounty(origin())
+        self.submitted: list[Submitted] = []
+        self.told: list[tuple[DeskId, NotificationId, Persona]] = []
+        """What could be corrected: who said it, and about whom."""
+        self._looked_at = {topic: len(values) for topic, values in self.county.disk.topics.items()}
+        self._leaves, self._latest = len(self.county.disk.ledgers[LANE]), _LONG_AGO
+
+    # --- what is said ---
+
+    @initialize(risk=st.sampled_from(Risk), level=st.sampled_from(Level))
+    def there_are_cases(self, risk: Risk, level: Level) -> None:
+        for persona in PEOPLE[:2]:
+            self._say(POLICE.name, case_opened(persona))
+        self._say(PROBATION.name, control(PEOPLE[0], "case.assessed", CaseAssessed(risk=risk, level=level)))
+        self.county.settle()
+
+    @rule(
+        kind=st.sampled_from(TOLD),
+        who=_ANY,
+        persona=_PERSONS,
+        area=_AREAS,
+        area_old=_AREAS,
+        extras=_EXTRAS,
+        flags=_TAGS,
+        named=_SOME_DESKS,
+        invited=_SOME_DESKS,
+        switches=st.integers(0, 31),
+    )
+    def something_is_said(
+        self,
+        kind: Kind,
+        who: int,
+        persona: Persona,
+        area: AreaCode,
+        area_old: AreaCode,
+        extras: set[Label],
+        flags: list[Tag],
+        named: list[DeskId],
+        invited: list[DeskId],
+        switches: int,
+    ) -> None:
+        is_rise, is_later, by_crn, has_area = (bool(switches & bit) for bit in (1, 2, 4, 24))
+        facts: dict[str, Any] = {"corrects": self._earlier(who)} if kind.corrects is Need.REQUIRED else {}
+        facts |= {"flags": tuple(flags), "addressed": tuple(named), "attendees": tuple(invited), "risk_rises": is_rise}
+        draft = draft_of(kind, persona, area, area_old, extras, by_crn=by_crn, has_area=has_area, **facts)
+        self._say(self._publisher(kind, who), draft, is_later=is_later, persona=persona)
+
+    @rule(which=_ANY, extras=_EXTRAS, is_own=st.booleans(), who=_ANY)
+    def something_is_corrected(self, which: int, extras: set[Label], is_own: bool, who: int) -> None:
+        if self.told:
+            desk, notification, persona = _pick(self.told, which)
+            kind = CATALOGUE["correction.issued"]
+            draft = draft_of(kind, persona, extras=extras, corrects=notification)
+            self._say(desk if is_own or who % 4 else _pick(EVERYBODY, who).name, draft, persona=persona)
+
+    @rule(persona=_PERSONS, team=_SOME_DESKS, tags=_TAGS)
+    def a_case_is_opened(self, persona: Persona, team: list[DeskId], tags: list[Tag]) -> None:
+        self._say(POLICE.name, case_opened(persona, team=team, tags=tags))
+
+    @rule(persona=_PERSONS, who=_TEAM, add=_SOME_DESKS, remove=_SOME_DESKS)
+    def a_team_is_changed(self, persona: Persona, who: DeskId, add: list[DeskId], remove: list[DeskId]) -> None:
+        self._change(who, persona, "case.team_changed", TeamChanged, add, remove)
+
+    @rule(persona=_PERSONS, who=_TEAM, add=_TAGS, remove=_TAGS)
+    def a_case_is_tagged(self, persona: Persona, who: DeskId, add: list[Tag], remove: list[Tag]) -> None:
+        self._change(who, persona, "case.tagged", CaseTagged, add, remove)
+
+    @rule(persona=_PERSONS, who=_TEAM, risk=st.sampled_from(Risk), level=st.sampled_from(Level))
+    def a_case_is_assessed(self, persona: Persona, who: DeskId, risk: Risk, level: Level) -> None:
+        self._say(who, control(persona, "case.assessed", CaseAssessed(risk=risk, level=level)))
+
+    @rule(
+        persona=_PERSONS, who=_TEAM, patient=st.sampled_from(Consent), authority=st.sampled_from((False, False, True))
+    )
+    def a_consent_is_recorded(self, persona: Persona, who: DeskId, patient: Consent, authority: bool) -> None:
+        said = ConsentRecorded(patient=patient, caldicott_authority=authority)
+        self._say(who, control(persona, "consent.recorded", said))
+
+    @rule(persona=_PERSONS, who=_TEAM, other=_PERSONS)
+    def a_person_is_linked(self, persona: Persona, who: DeskId, other: Persona) -> None:
+        key = PersonKey(scheme=PersonScheme.CRN, identifier=other.crn)
+        self._say(who, control(persona, "person.linked", PersonLinked(other=key)))
+
+    # --- what desks do ---
+
+    @rule(name=_DESKS)
+    def a_desk_listens(self, name: DeskId) -> None:
+        if name in self.county.directory.desks:
+            self.county.run(self.county.desk(name).hear())
+
+    @rule(name=_DESKS, which=_ANY, is_returned=st.booleans())
+    def a_letter_is_answered(self, name: DeskId, which: int, is_returned: bool) -> None:
+        desk = self.county.desk(name)
+        waiting = [letter for letter in desk.store.letters() if letter.acknowledged is None]
+        if waiting and name in self.county.directory.desks:
+            letter = _pick(waiting, which)
+            answering = (desk.give_back if is_returned else desk.acknowledge)(letter.id, "duty officer", letter.part)
+            self.submitted.append((name, self.county.run(answering)))
+
+    @rule(name=_DESKS)
+    def what_waits_is_sent(self, name: DeskId) -> None:
+        if name in self.county.directory.desks:
+            self.county.run(self.county.desk(name).flush())
+
+    @rule(name=_DESKS)
+    def a_desk_is_started_again(self, name: DeskId) -> None:
+        self.county.forget(name)
+
+    @rule(persona=st.sampled_from(EVERYBODY))
+    def a_desk_is_registered(self, persona: DeskPersona) -> None:
+        with suppress(NotRegistered):
+            self.county.register(persona)
+
+    @rule(name=_DESKS, is_meant=st.sampled_from((True, False, False)))
+    def a_desk_is_revoked(self, name: DeskId, is_meant: bool) -> None:
+        if is_meant and name != POLICE.name:  # without them little would be said any more
+            with suppress(NotRegistered):
+                self.county.revoke(name)
+
+    # --- what the hub is given that it should not be ---
+
+    @rule(which=_ANY)
+    def old_bytes_come_again(self, which: int) -> None:
+        self.county.put(_pick(self.county.disk.topics[INPUT, 0], which))
+
+    @rule(which=_ANY, way=_WAYS_TO_SPOIL)
+    def bytes_are_spoilt_on_the_way(self, which: int, way: str) -> None:
+        said = [value for value in self.county.disk.topics[INPUT, 0] if value.startswith(b'{"c"')]
+        self.county.put(_spoilt(_pick(said, which), way))
+
+    @rule(which=_ANY, persona=_PERSONS)
+    def an_id_is_used_for_something_else(self, which: int, persona: Persona) -> None:
+        if self.submitted:
+            desk, notification = _pick(self.submitted, which)
+            self.county.put(self._sealed(desk, control(persona, "case.assessed"), b64u_decode(notification)))
+
+    @rule(data=st.sampled_from((b"", b"{}", b"\xff\x00", b'{"directory":"e30","sig":{}}', b"[" * 3_000)), which=_ANY)
+    def something_else_comes(self, data: bytes, which: int) -> None:
+        self.county.put(data, _pick(self.county.disk.topics[DIRECTORY, 0], which))
+
+    # --- what the hub does ---
+
+    @rule(records=st.sampled_from((1, 2, 3, 5, 500)), breaks=st.sampled_from((None, None, None, *Break)))
+    def the_hub_makes_a_turn(self, records: int, breaks: Break | None) -> None:
+        self.county.turn(records, breaks)
+
+    @rule()
+    def the_hub_makes_all_turns(self) -> None:
+        self.county.settle()
+
+    @rule()
+    def the_hub_is_started_again(self) -> None:
+        self.county.restart()
+
+    @rule(seconds=st.sampled_from((0, 1, 60, 3_600, _DAY_S, 15 * _DAY_S, -1, -90, -3_600, -3 * _DAY_S)))
+    def time_passes_or_a_clock_is_set(self, seconds: int) -> None:
+        self.county.clock.move(seconds=seconds)
+
+    # --- what holds ---
+
+    @invariant()
+    def what_has_left_is_recorded(self) -> None:
+        """Only what is new is looked at: each item proves an entry that is committed; lane time never goes back."""
+        disk = self.county.disk
+        leaves = disk.ledgers[LANE]
+        for topic, values in disk.topics.items():
+            new, self._looked_at[topic] = values[self._looked_at.get(topic, 0) :], len(values)
+            for value in new if topic[0].startswith("inbox.") else ():
+                item = Item.from_bytes(value)
+                proof = parse_proof(item.proof)
+                assert leaves[proof.index].entry == item.entry, "I4: an item proves another entry than its own"
+                size = Checkpoint.parse(Note.parse(proof.note).body).size
+                assert disk.notes[LANE][size] == proof.note, "I4: an item left under a checkpoint that is not kept"
+        new_leaves, self._leaves = leaves[self._leaves :], len(leaves)
+        for leaf in new_leaves[:1]:
+            at = read_entry(leaf.entry).ts
+            assert at >= self._latest, "lane time went back"
+            self._latest = at
+
+    def teardown(self) -> None:
+        """The history is over: everything that is owed is done, and then everything is checked."""
+        try:
+            if sys.exc_info()[1] is None:
+                self.finish()
+                assert self.faults() == []
+        finally:
+            self.county.close()
+
+    def finish(self) -> None:
+        """Let everybody say, decide and hear what is left."""
+        for _ in range(2):  # what is said after the first hearing is answered at the second
+            self.county.settle()
+            for name in self.county.directory.desks:
+                self.county.run(self.county.desk(name).flush())
+            self.county.settle()
+            for name in self.county.directory.desks:
+                self.county.run(self.county.desk(name).hear())
+
+    def faults(self) -> list[Fault]:
+        """What does not hold after the end."""
+        stored = self.county.stored()
+        known = [who for who in self.submitted if who[0] in stored.directory.desks]
+        faults = check_stored(stored, submitted=known)
+        faults += [Fault("I4", f"{found.where}: {found.what}") for found in self.county.verify().findings]
+        faults += [Fault("I7", canary) for canary in canaries_in(b"\n".join(self._everything()), _NAMES)]
+        refusals = [index for index, (_, entry) in stored.entries.items() if isinstance(entry, Refusal)]
+        internal = sum(stored.reason(index) == Reason.INTERNAL for index in refusals)
+        return faults + [Fault("I1", "refused by a fault of our own")] * internal
+
+    def _everything(self) -> Iterator[bytes]:
+        disk = self.county.disk
+        for values in disk.topics.values():
+            yield from values
+        for rows in disk.rows.values():
+            yield from rows.values()
+        for leaves in disk.ledgers.values():
+            yield from (part for leaf in leaves for part in leaf if part is not None)
+
+    # --- how it is said ---
+
+    def _say(self, name: DeskId, draft: Draft, *, is_later: bool = False, persona: Persona | None = None) -> None:
+        if name not in self.county.directory.desks:  # whoever is not registered finds another way in
+            self.county.put(self._sealed(name, draft))
+            return
+        desk = self.county.desk(name)
+        self.county.run(desk.meet())
+        notification = desk.keep(draft)
+        self.submitted.append((name, notification))
+        if persona is not None:
+            self.told.append((name, notification, persona))
+        if not is_later:
+            self.county.run(desk.flush())
+
+    def _change(
+        self, who: DeskId, persona: Persona, kind: str, model: type[Said], add: Sequence[Any], remove: Sequence[Any]
+    ) -> None:
+        taken = [item for item in remove if item not in add]
+        if add or taken:
+            self._say(who, control(persona, kind, model.of(add=tuple(add), remove=tuple(taken))))
+
+    def _sealed(self, name: DeskId, draft: Draft, id: bytes | None = None) -> bytes:
+        ids = iter([] if id is None else [id])
+
+        def entropy(count: int) -> bytes:
+            return next(ids, None) or system_entropy(count)  # the id is the first thing that is asked for
+
+        keys, now = origin().desk_keys[name], self.county.clock.now()
+        hub = self.county.directory.hub
+        _, sealed = seal_draft(draft, desk=name, keys=keys, hub=hub, seq=1, now=now, entropy=entropy)
+        return sealed.to_bytes()
+
+    def _publisher(self, kind: Kind, who: int) -> DeskId:
+        """Mostly one that may say it."""
+        able = [desk for desk in EVERYBODY if desk.desk_type in kind.publishers]
+        return _pick(able if who % 8 else EVERYBODY, who).name
+
+    def _earlier(self, which: int) -> NotificationId:
+        return _pick(self.told, which)[1] if self.told else NotificationId("AAAAAAAAAAAAAAAAAAAAAA")
+
+
+def _pick(items: Sequence[_T], which: int) -> _T:
+    return items[which % len(items)]
+
+
+def _spoilt(said: bytes, way: str) -> bytes:
+    """A notification that is not as its publisher made it, in one way."""
+    if way == "spaces":
+        return b" " + said
+    value = json_decode(said)
+    match way:
+        case "key":
+            value["mk"]["tag"] = _other(value["mk"]["tag"])
+        case "signature":
+            value["sig"]["signature"] = _other(value["sig"]["signature"])
+        case "compartment":
+            value["c"].popitem()
+        case "tag":
+            sealed = next(iter(value["c"].values()))
+            sealed["tag"] = _other(sealed["tag"])
+    assert SealedNotification.from_bytes(said).head.text == value["head"]
+    return json_encode(value)
+
+
+def _other(text: str) -> str:
+    return ("B" if text[0] == "A" else "A") + text[1:]

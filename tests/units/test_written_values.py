@@ -1,0 +1,116 @@
+"""What the hub writes without a look at each field is what it would write with one."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from broker.ledger import entries
+from broker.sealing.compartments import Belonging, seal
+from broker.sealing.entropy import system_entropy
+from broker.sealing.letters import Cover, Duty, Letter, Obligation
+from broker.sealing.packages import Outcome, Receipt
+from broker.state.told import Told, ToldDesk
+from schemas import Label, Purpose, Said, Urgency
+from schemas.strict import b64u_encode, json_encode
+
+AT = datetime(2026, 3, 2, 9, 30, 5, 123_456, tzinfo=UTC)
+ID, DIGEST = b64u_encode(bytes(16)), b64u_encode(bytes(32))
+LINE: dict[str, Any] = {"salt": ID, "ts": AT, "dir": 7}
+TAKEN: dict[str, Any] = LINE | {
+    "actor": "elm-police",
+    "agency": "elm",
+    "id": ID,
+    "kind": "rso.address_changed",
+    "head": DIGEST,
+    "person": DIGEST,
+}
+OBLIGATION = Obligation.of(duty=Duty.RETAIN, value="case")
+VALUES: list[tuple[type[Said], dict[str, Any]]] = [
+    (entries.Filler, LINE),
+    (entries.Filler, LINE | {"ts": AT.replace(microsecond=0)}),
+    (entries.Collection, TAKEN),
+    (entries.Alteration, TAKEN),
+    (entries.Acknowledgement, TAKEN | {"letter": ID, "part": 1}),
+    (entries.Return, TAKEN | {"letter": ID, "part": 2}),
+    (entries.Repeat, LINE | {"actor": "elm-police", "id": ID}),
+    (entries.Refusal, LINE | {"raw": DIGEST, "detail": DIGEST, "actor": None, "id": None}),
+    (entries.Refusal, LINE | {"raw": DIGEST, "detail": DIGEST, "actor": "elm-police", "id": ID}),
+    (
+        entries.Decision,
+        LINE
+        | {"id": ID, "iss": "elm-police", "kind": "rso.address_changed", "policy": "sha256:" + "a" * 64}
+        | {"person": DIGEST, "detail": DIGEST},
+    ),
+    (
+        entries.Disclosure,
+        LINE
+        | {"to": "elm-housing", "n": 3, "id": ID, "part": 1, "iss": "elm-police", "kind": "rso.address_changed"}
+        | {
+            "cmp": {Label.STATUS: DIGEST, Label.CONTACT: DIGEST},
+            "cover": DIGEST,
+            "kid": ID,
+            "purpose": Purpose.SAFEGUARDING,
+        }
+        | {"policy": "sha256:" + "a" * 64, "decision": DIGEST, "person": DIGEST},
+    ),
+    (entries.EpochBegun, LINE | {"to": "elm-housing", "kid": ID, "epoch": 0, "nbf": 1, "package": DIGEST}),
+    (
+        Cover,
+        {"letter": ID, "desk": "elm-housing", "part": 1, "lane": "hub/lane-0", "n": 1, "person": ID}
+        | {"urgency": Urgency.RECORD, "acknowledge_by": None, "obligations": (OBLIGATION,), "reasons": ("Because é.",)}
+        | {"corrects": None, "traceparent": None},
+    ),
+    (
+        Cover,
+        {"letter": ID, "desk": "elm-housing", "part": 1, "lane": "hub/lane-0", "n": 1, "person": ID}
+        | {"urgency": Urgency.PRIORITY, "acknowledge_by": AT, "obligations": (), "reasons": ("Because.",)}
+        | {"corrects": ID, "traceparent": f"00-{'a' * 32}-{'b' * 16}-01"},
+    ),
+    (Receipt, {"v": 1, "hub": "hub.example", "to": "elm-police", "id": ID, "outcome": Outcome.ACCEPTED}),
+    (Told, {"publisher": "elm-police", "desks": (ToldDesk.of(desk="elm-housing", labels=(Label.STATUS,)),)}),
+]
+
+
+@pytest.mark.parametrize(
+    ("model", "fields"), VALUES, ids=[f"{place}-{model.__name__}" for place, (model, _) in enumerate(VALUES)]
+)
+def test_what_is_written_is_what_a_checked_value_writes(model: type[Said], fields: dict[str, Any]) -> None:
+    written = model.write(**fields)
+
+    assert written == model.of(**fields).to_bytes()
+    assert model.from_bytes(written) == model.of(**fields)
+
+
+def test_every_kind_of_entry_is_among_them() -> None:
+    kinds = {model for model, _ in VALUES}
+
+    assert {
+        kind for kind in vars(entries).values() if isinstance(kind, type) and "op" in getattr(kind, "model_fields", {})
+    } <= kinds
+
+
+@pytest.mark.parametrize("fields", [LINE | {"more": 1}, {"salt": ID, "ts": AT}, {}])
+def test_a_field_too_many_or_too_few_is_noticed(fields: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match="Filler"):
+        entries.Filler.write(**fields)
+
+
+def test_a_letter_is_written_piece_by_piece_as_it_is_written_whole() -> None:
+    key = system_entropy(32)
+    sealed = {
+        label: seal(label.encode(), Belonging(ID, "elm-police", label), key, "mk", system_entropy)
+        for label in (Label.STATUS, Label.CONTACT, Label.ADDRESS)
+    }
+    released = {label: one.retargeted(system_entropy(32), key, ID) for label, one in sealed.items()}
+    cover = seal(b"a cover", Belonging(ID, "hub.example", Label.COVER), key, ID, system_entropy)
+
+    class Head:
+        text = "aGVhZA"
+
+    letter = Letter(Head(), {"protected": "cA", "signature": "c2ln"}, cover, released)  # type: ignore[arg-type]
+
+    assert letter.to_bytes() == json_encode(letter.to_json())
+    for label, one in released.items():
+        assert one.to_bytes() == json_encode(one.to_json())
+        assert sealed[label].to_bytes() == json_encode(sealed[label].to_json())
