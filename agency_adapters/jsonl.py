@@ -57,8 +57,6 @@ _PLACES = ("area", "area_old")
 _OWN = {"kind", "person", "purpose", "addressed", "attendees", "corrects", "flags", "risk_rises", *_PLACES}
 _PAGE = 100
 _LOOK_S = 1.0
-_PAUSE_FIRST_S = 0.5
-_PAUSE_LONGEST_S = 60.0
 _PIPE_BYTES = 4_096
 """A pipe that is ready takes this many bytes at once (POSIX, PIPE_BUF), so writing them does not wait."""
 
@@ -145,7 +143,7 @@ class JsonLines:
             if answer is not None:
                 return {"said": await _send(work, answer), "line": number}
             draft = self.said(line)
-            if not await _meet(work):
+            if not await work.meet():
                 raise NotSent("stopped before the hub was ever reached")
             return {"said": work.desk.keep(draft), "line": number}
         except NotSent as refused:
@@ -204,21 +202,6 @@ async def _send(work: Work, answer: _Answer) -> str:
         return stored.acknowledged  # it lies in the outbox, and only the sending failed
     except SchemaRefused as error:
         raise NotSent(str(error)) from None
-
-
-async def _meet(work: Work) -> bool:
-    """Know the hub, to which all is sealed. False if we are to stop before that."""
-    pause_s = _PAUSE_FIRST_S
-    while not work.stop.is_set():
-        try:
-            await work.desk.meet()
-            return True
-        except (HubUnreachable, NotAdmitted):
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause_s):
-                    await work.stop.wait()
-        pause_s = min(pause_s * 2, _PAUSE_LONGEST_S)
-    return False
 
 
 def _object(record: bytes) -> dict[str, Any]:

@@ -18,17 +18,14 @@ from agency_adapters.csv_drop.mapping import ColumnMapping
 from agency_adapters.csv_drop.rejects import Rejects
 from agency_adapters.csv_drop.rows import Malformed, Row, read_rows
 from agency_adapters.csv_drop.settings import CsvDropSettings
+from broker import telemetry
 from broker.client import DeskStore, Draft, Sending
 from broker.client.adapter import Work
-from broker.errors import HubUnreachable, NotAdmitted, NotSent
+from broker.errors import NotSent
 from broker.files import private_folder
 from broker.sealing.padding import BUCKETS
+from broker.telemetry import Event
 from schemas import NotificationId
-
-_LOG = logging.getLogger(__name__)
-
-_PAUSE_FIRST_S = 0.5
-_PAUSE_LONGEST_S = 60.0
 
 
 class _Refused(Exception):
@@ -58,7 +55,7 @@ class Intake:
         Raises:
             FolderUnusable: a folder cannot be read or written.
         """
-        if not await self._meet():
+        if not await self._work.meet():
             return
         too_large = 0
         while not self._work.stop.is_set():
@@ -67,22 +64,9 @@ class Intake:
                 if self._work.stop.is_set():
                     return
             if self._drop.too_large > too_large:
-                _LOG.error("file.too_large: %d left where they are", self._drop.too_large)
+                telemetry.emit(Event.FILE_REFUSED, level=logging.ERROR, files=self._drop.too_large)
             too_large = self._drop.too_large
             await self._until_stop(self._settings.look_ms / 1_000)
-
-    async def _meet(self) -> bool:
-        """Know the hub, to which all is sealed. False if we are to stop before that."""
-        pause_s = _PAUSE_FIRST_S
-        while not self._work.stop.is_set():
-            try:
-                await self._work.desk.meet()
-                return True
-            except (HubUnreachable, NotAdmitted) as error:
-                _LOG.warning("hub.unreachable: %s", type(error).__name__)
-            await self._until_stop(pause_s)
-            pause_s = min(pause_s * 2, _PAUSE_LONGEST_S)
-        return False
 
     async def _take(self, name: str) -> None:
         with self._drop.take(name, self._work.folder) as taken:
@@ -91,11 +75,13 @@ class Intake:
             beside = free_path(self._done, name, self._rejects)
             rejects = Rejects(self._rejects / f"{beside.name}.rejects.csv")
             try:
-                await self._read(taken, beside, rejects)
+                with telemetry.span(telemetry.Span.ADAPTER_ROUND) as working:
+                    said = await self._read(taken, beside, rejects)
+                    working.add(notifications=said, refused=rejects.count)
             finally:
                 rejects.close()
 
-    async def _read(self, taken: Taken, target: Path, rejects: Rejects) -> None:
+    async def _read(self, taken: Taken, target: Path, rejects: Rejects) -> int:
         marks = _Marks.of(taken.digest)
         store = self._work.desk.store
         said = 0
@@ -108,7 +94,7 @@ class Intake:
             rejects.add(0, str(refused))
             target = self._rejects / target.name
         if self._work.stop.is_set():
-            return  # the file stays where it is, and is read again
+            return said  # the file stays where it is, and is read again
         # In this order: a list of a file that is still there is written again, the same; a file that is done and not
         # marked so is known by the mark of its last row.
         rejects.finish()
@@ -116,7 +102,8 @@ class Intake:
         if target.parent == self._done:
             with store.transaction():
                 store.move(marks.done, 1)
-        _LOG.info("file.taken: %d said, %d rejected", said, rejects.count)
+        telemetry.emit(Event.FILE_TAKEN, said=said, rejected=rejects.count)
+        return said
 
     async def _say(self, taken: Taken, marks: "_Marks", rejects: Rejects) -> int:
         desk = self._work.desk
@@ -162,7 +149,7 @@ class Intake:
         if self._room == 0:
             self._room = self._settings.waiting_max - self._waiting(self._settings.waiting_max)
         if self._room == 0:
-            _LOG.warning("outbox.full: reading on when half of it is sent")
+            telemetry.emit(Event.OUTBOX_FILLED, level=logging.WARNING)
             while self._waiting(self._settings.waiting_max // 2 + 1) > self._settings.waiting_max // 2:
                 if await self._until_stop(self._settings.look_ms / 1_000):
                     break

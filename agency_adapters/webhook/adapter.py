@@ -14,15 +14,16 @@ from agency_adapters.webhook.addresses import Resolve, is_permitted, look_up
 from agency_adapters.webhook.post import Answer, Post
 from agency_adapters.webhook.settings import WebhookSettings, load_secrets
 from agency_adapters.webhook.turns import Turns
+from broker import telemetry
 from broker.client import DeskStore, StoredLetter
 from broker.client.adapter import Work
 from broker.errors import SettingsRefused
+from broker.telemetry import Event
 from schemas.strict import json_encode
 
 OUTLET = "webhook"
 EVENT = "tellwise.letter.opened"
 
-_LOG = logging.getLogger(__name__)
 _PAGE = 100
 _LOOK_S = 1.0
 
@@ -119,10 +120,9 @@ def _check_address(settings: WebhookSettings) -> None:
 
 
 def _log(answer: Answer) -> None:
-    if answer.is_gone:
-        _LOG.error("endpoint.gone: it says that it takes no letters any more; they wait")
-    else:
-        _LOG.warning("push.refused: %s", answer.why)
+    event = Event.ENDPOINT_CLOSED if answer.is_gone else Event.PUSH_REFUSED
+    level = logging.ERROR if answer.is_gone else logging.WARNING
+    telemetry.emit(event, level=level, reason=answer.why)
 
 
 def _chance() -> float:

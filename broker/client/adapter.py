@@ -5,16 +5,19 @@ jsonl = "agency_adapters.jsonl:JsonLines"
 """
 
 import asyncio
+import contextlib
+import logging
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from pydantic import BaseModel
 
+from broker import telemetry
 from broker.client.desk import Desk
-from broker.client.exchange import exchange
+from broker.client.exchange import PAUSE_FIRST_S, PAUSE_LONGEST_S, exchange
 from broker.client.inbox import Heard
-from broker.errors import UnknownAdapter
+from broker.errors import ClockApart, HubUnreachable, NotAdmitted, UnknownAdapter
 from broker.ports import Clock
 
 _GROUP = "tellwise.adapters"
@@ -46,6 +49,27 @@ class Work:
                 self.receipts.get_nowait()
             self.receipts.put_nowait(receipt)
         self.news.set()
+
+    async def meet(self) -> bool:
+        """Know the hub, to which all is sealed, however long it takes. False if the work is to stop before that."""
+        pause_s = PAUSE_FIRST_S
+        while not self.stop.is_set():
+            try:
+                await self.desk.meet()
+            except (HubUnreachable, NotAdmitted, ClockApart) as error:
+                telemetry.emit(
+                    telemetry.Event.HUB_UNREACHABLE,
+                    level=logging.WARNING,
+                    desk=self.desk.name,
+                    reason=type(error).__name__,
+                )
+            else:
+                return True
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause_s):
+                    await self.stop.wait()
+            pause_s = min(pause_s * 2, PAUSE_LONGEST_S)
+        return False
 
     async def pause(self, longest_s: float) -> bool:
         """Wait for news or *longest_s*, whatever comes first. Returns whether the work goes on."""

@@ -167,5 +167,5 @@ def entries(folder: Path) -> tuple[list[str], int]:
     """The ids that the hub's ledger has as taken in, and how much it refused."""
     with LedgerFile(folder / "hub" / "data" / "hub" / "hub.db") as ledgers:
         lines = [read_entry(data) for _, data in ledgers.entries("hub.invented.example/lane-0")]
-    accepted = [line.id for line in lines if isinstance(line, Collection)]
+    accepted = [str(line.id) for line in lines if isinstance(line, Collection)]
     return accepted, sum(isinstance(line, Refusal) for line in lines)
