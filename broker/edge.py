@@ -7,7 +7,8 @@ turned away before it is stored, so that a sender's mistake leaves no plaintext 
 import asyncio
 from collections.abc import Sequence
 
-from broker.errors import HubForked, NotThere
+from broker.care.standing import Standing
+from broker.errors import HubForked, HubUnreachable, NotThere
 from broker.ledger.merkle import Proof
 from broker.ledger.window import LedgerWindow
 from broker.ports import Transport
@@ -19,9 +20,18 @@ from schemas import Mailbox
 class LocalEdge:
     """A driver of the desks' `Link`, for desks on the hub's own machine."""
 
-    def __init__(self, transport: Transport, ledgers: LedgerWindow) -> None:
-        """Serve desks from *transport*, and prove to them what stands in *ledgers*."""
-        self._transport, self._ledgers = transport, ledgers
+    session = 0
+    """See `Link.session`: there is but one."""
+
+    def __init__(self, transport: Transport, ledgers: LedgerWindow, standing: Standing | None = None) -> None:
+        """Serve desks from *transport*, and prove to them what stands in *ledgers*.
+
+        Args:
+            transport: Holds what is taken in and handed out.
+            ledgers: Prove it.
+            standing: Is told what desks have seen; None: nobody asks.
+        """
+        self._transport, self._ledgers, self._standing = transport, ledgers, standing
         self.taken_to = 0
         """The position in the hub's input after the last thing that was taken in here."""
 
@@ -34,7 +44,10 @@ class LocalEdge:
 
         Raises:
             Rejected: one is not in the form of a notification.
+            HubUnreachable: the hub takes in nothing now.
         """
+        if self._standing is not None and not self._standing.is_clear:
+            raise HubUnreachable("it takes in nothing before it knows what its desks have seen")
         for notification in notifications:
             SealedNotification.from_bytes(notification)
         await self.put(notifications)
@@ -58,3 +71,8 @@ class LocalEdge:
             return await asyncio.to_thread(self._ledgers.consistency, log, sizes)
         except NotThere as error:
             raise HubForked(f"the hub does not prove that `{log}` only grew") from error
+
+    async def seen(self, log: str, note: bytes) -> None:
+        """See `Link.seen`."""
+        if self._standing is not None and not await asyncio.to_thread(self._standing.told, log, note):
+            raise HubForked(f"the hub does not have what it signed of `{log}`")

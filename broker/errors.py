@@ -205,3 +205,9 @@ class InstallationAltered(TellwiseError):
     """The program that runs is not the one that was installed, file by file; nothing is started with it."""
 
     next_step = "Install the wheel again, into an environment of its own, and find out who changed what was there."
+
+
+class BackupRefused(TellwiseError):
+    """A backup is not a whole one, not as it was signed, or another hub's. Nothing was made of it."""
+
+    next_step = "Use another backup, or make one anew; if the hub's own folder is meant, run `tellwise ledger verify`."

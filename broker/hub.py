@@ -46,9 +46,17 @@ ALARM_EVERY_S = 60.0
 class Hub:
     """One process that owns the lane and turns it."""
 
-    def __init__(self, transport: Transport, premises: Premises, vault: Vault, clock: Clock) -> None:
-        """Join the parts; `run` starts it."""
+    def __init__(
+        self,
+        transport: Transport,
+        premises: Premises,
+        vault: Vault,
+        clock: Clock,
+        may_go_on: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """Join the parts; `run` starts it. *may_go_on* is asked before each turn: see broker/care/standing.py."""
         self.premises = premises
+        self._may_go_on = may_go_on
         self._transport = transport
         self._vault = vault
         self._clock = WatchedClock(clock)
@@ -63,6 +71,8 @@ class Hub:
         self._alarmed_s: float | None = None
         self.is_paused = False
         """Whether something has to pass before anything more is decided: a full disk, a clock that was set ahead."""
+        self.is_held = False
+        """Whether nothing is taken, decided or signed before it is known what the desks have seen."""
 
     async def run(self) -> None:
         """Own the lane until `stop`.
@@ -125,6 +135,11 @@ class Hub:
         """Wait until everything that lay in the input when the hub started is dealt with."""
         await self._until(lambda: self._caught_up)
 
+    async def until_caught_up_or_held(self) -> bool:
+        """As `until_caught_up`, or until it is known that the hub does nothing for now. Returns whether it is so."""
+        await self._until(lambda: self._caught_up or (self.is_held and self._turning is not None))
+        return self.is_held
+
     async def _until(self, holds: Callable[[], bool]) -> None:
         async with self._changed:
             await self._changed.wait_for(lambda: holds() or self._ended)
@@ -139,7 +154,12 @@ class Hub:
             try:
                 if is_in_doubt:
                     turning, is_in_doubt = Turning(lane, self.premises, self._vault, self._clock), False
+                self.is_held = not self._may_go_on()
                 await self._note(turning)
+                if self.is_held:
+                    if await self._is_stopping_within(IDLE_MS / 1_000):
+                        return
+                    continue
                 self._clock.now()  # also while nothing comes: who watches over this hub learns of it at once
                 busy = turning.owes or self._stopping.is_set() or not self._caught_up
                 wait_ms = 0 if busy else IDLE_MS

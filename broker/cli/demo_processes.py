@@ -1,7 +1,6 @@
 """The demo's processes: the hub is one, each desk is another, and they meet over HTTP on this machine alone."""
 
 import asyncio
-import json
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable
@@ -22,6 +21,7 @@ from broker.files import private_folder, write_whole
 from broker.sealing.entropy import system_entropy
 from broker.settings import HubSettings, load_settings
 from schemas import DeskId
+from schemas.strict import json_decode, json_encode
 
 _TELLWISE = (sys.executable, "-m", "broker.cli.main")
 _LONGEST_S = 60.0
@@ -61,7 +61,7 @@ class DeskProcess:
             raise HubStopped(f"desk `{self.desk.id}` does not listen")
         self._lines += 1
         line = self._lines
-        self._process.stdin.write(json.dumps(record).encode() + b"\n")
+        self._process.stdin.write(json_encode(record) + b"\n")
         await self._process.stdin.drain()
         told = await self._first(lambda event: event.get("line", event.get("refused_here", {}).get("line")) == line)
         if "refused_here" in told:
@@ -105,7 +105,7 @@ class DeskProcess:
         stdout = self._process.stdout
         while stdout is not None and (line := await stdout.readline()):
             async with self._changed:
-                self._told.append(json.loads(line))
+                self._told.append(json_decode(line))
                 self._changed.notify_all()
         async with self._changed:
             self._is_over = True
@@ -147,7 +147,7 @@ async def _hub(folder: Path, settings_file: Path) -> AsyncIterator[str]:
         if not line:
             await _ended(process)
             raise _why(log)
-        yield str(json.loads(line)["url"])
+        yield str(json_decode(line)["url"])
     finally:
         if process.stdin is not None:
             process.stdin.close()

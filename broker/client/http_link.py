@@ -34,6 +34,7 @@ _ANSWER_S = 30.0
 _WHOLE_S = 300.0
 """Seconds until all of it is there. Enough for the longest page of an inbox at 128 kbit/s; without it, a hub that sends
 a byte now and then would keep its desk for ever."""
+_NOTE_TYPE = "text/plain; charset=utf-8"
 _NOWHERE = Mailbox("unregistered")
 
 _NEVER_TAKEN = {"not-a-notification", "bad-signature", "not-yours-to-say", "expired", "too-large", "wrong-media-type"}
@@ -74,6 +75,8 @@ class HttpLink:
         )
         self._token: str | None = None
         self._mailbox = _NOWHERE
+        self.session = 0
+        """See `Link.session`: a hub that was started again knows none of its tokens, so each is a session."""
 
     async def close(self) -> None:
         """Let go of the connection."""
@@ -124,6 +127,14 @@ class HttpLink:
         except (KeyError, TypeError, NotStrict) as error:
             raise HubUnreachable("its answer is not a proof") from error
 
+    async def seen(self, log: str, note: bytes) -> None:
+        """See `Link.seen`."""
+        status, body = await self._ask("POST", f"/v1/ledgers/{log}/seen", content=note, type=_NOTE_TYPE)
+        if status != 200:
+            raise HubUnreachable(f"it answers {status}")
+        if _members(body).get("has_it") is not True:
+            raise HubForked(f"the hub does not have what it signed of `{log}`")
+
     async def _get(self, path: str, query: dict[str, int], wait_s: float = 0) -> bytes:
         status, body = await self._ask("GET", path, query=query, wait_s=wait_s)
         if status != 200:
@@ -148,6 +159,7 @@ class HttpLink:
         for is_second in (False, True):
             if self._token is None:
                 self._token = await self._log_in()
+                self.session += 1
             headers = {"Authorization": f"Bearer {self._token}"} | ({} if type is None else {"Content-Type": type})
             request = self._http.build_request(
                 method,

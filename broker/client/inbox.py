@@ -14,9 +14,10 @@ from broker.client.keys import DeskKeys
 from broker.client.link import Link
 from broker.client.opening import OpenedLetter, Proven, open_letter, open_package, open_receipt, prove
 from broker.client.store import INBOX, DeskStore, StoredLetter
-from broker.client.watch import check_growth, check_standing
+from broker.client.watch import check_growth, check_standing, tell_seen
 from broker.errors import OpeningRefused
 from broker.ledger.checkpoint import Checkpoint
+from broker.ledger.exhibit import ledgers
 from broker.ledger.proofs import parse_proof
 from broker.sealing.letters import Item, ItemKind
 from broker.sealing.packages import Receipt
@@ -44,6 +45,8 @@ class Inbox:
     def __init__(self, name: DeskId, keys: DeskKeys, store: DeskStore, link: Link, directory: DirectoryReader) -> None:
         """Read into *store*."""
         self._name, self._keys, self._store, self._link, self._directory = name, keys, store, link, directory
+        self._told_in: int | None = None
+        """The session in which we told the hub what we have seen."""
 
     @property
     def mailbox(self) -> Mailbox | None:
@@ -60,7 +63,9 @@ class Inbox:
             HubForked, HubUnreachable, NotAdmitted: what was taken before stays taken.
         """
         heard = Heard()
+        await self._tell_seen()  # first: whoever lost something must know it before it says anything
         await self._directory.read()
+        await self._tell_seen()
         while self.mailbox is not None:
             start = self._store.position(INBOX)
             items = await self._link.inbox(self.mailbox, start, _ITEMS_MAX, wait_ms)
@@ -80,6 +85,16 @@ class Inbox:
                 working.link(letter.cover.traceparent for letter in heard.letters[letters:])
             wait_ms = 0
         return heard
+
+    async def _tell_seen(self) -> None:
+        """Once a session, and as soon as we know the hub."""
+        founded = self._directory.directory.founded
+        if founded is None or self._told_in == self._link.session:
+            return
+        session = self._link.session
+        await tell_seen(ledgers(founded), self._store, self._link)
+        # If the link had to log in for it, that was for this very talk.
+        self._told_in = max(session, self._link.session)
 
     def _checkpoints(self, items: Sequence[bytes]) -> list[Checkpoint]:
         found = []

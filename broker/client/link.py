@@ -13,6 +13,10 @@ class Link(Protocol):
     Every method raises HubUnreachable for what passes by itself, and NotAdmitted if the hub does not know us.
     """
 
+    @property
+    def session(self) -> int:
+        """Counts our talks with the hub. It is another number each time that the hub may be another process."""
+
     async def submit(self, notification: bytes) -> None:
         """Hand over a sealed notification. When this returns it is durable at the hub; a receipt follows in the inbox.
 
@@ -38,4 +42,15 @@ class Link(Protocol):
 
         Raises:
             HubForked: the hub does not prove it.
+        """
+
+    async def seen(self, log: str, note: bytes) -> None:
+        """Tell the hub the newest checkpoint that we kept of a ledger: one that lost something must not go on.
+
+        Args:
+            log: The ledger's origin.
+            note: As the hub signed it; empty: we kept none.
+
+        Raises:
+            HubForked: the hub does not have what it signed.
         """

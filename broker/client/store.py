@@ -268,6 +268,11 @@ class DeskStore:
         row = self._one("SELECT root FROM checkpoint WHERE log = ? AND size = ?", (log, size))
         return None if row is None else _bytes(row[0])
 
+    def newest_note(self, log: str) -> bytes | None:
+        """The largest checkpoint that was kept of a ledger, as the hub signed it; None if none was."""
+        row = self._one("SELECT note FROM checkpoint WHERE log = ? ORDER BY size DESC LIMIT 1", (log,))
+        return None if row is None else _bytes(row[0])
+
     def last_checkpoint(self, log: str) -> tuple[int, bytes] | None:
         """Size and root of the largest checkpoint that was kept of a ledger; None if none was."""
         return next(iter(self.last_checkpoints(log, 1)), None)

@@ -63,6 +63,21 @@ async def check_standing(logs: Iterable[str], store: DeskStore, link: Link) -> N
         await _check_chain(log, {size: Digest(root) for size, root in store.last_checkpoints(log, 2)}, link)
 
 
+async def tell_seen(logs: Iterable[str], store: DeskStore, link: Link) -> None:
+    """Tell the hub the newest checkpoint that this desk kept of each ledger, so that one that lost something does not
+    sign another history. So begins what witnesses do.
+
+    Raises:
+        HubForked: the hub does not have what it signed.
+        HubUnreachable: the hub did not answer.
+    """
+    for log in logs:
+        try:
+            await link.seen(log, store.newest_note(log) or b"")
+        except HubForked as error:
+            _alarm(log, error)
+
+
 async def _check_chain(log: str, roots: dict[int, Digest], link: Link) -> None:
     sizes = sorted(roots)
     while len(sizes) > 1:

@@ -48,7 +48,7 @@ class LedgerWindow:
             lanes: Origins of the lanes' ledgers. A desk sees entries of its own there.
             directory: Origin of the directory's ledger. It is everybody's.
         """
-        self._stored = stored
+        self._stored, self._key = stored, key
         self._directory = directory
         self._panes = {log: _Pane(log, stored, key) for log in (*lanes, directory)}
 
@@ -86,6 +86,32 @@ class LedgerWindow:
             if not 0 < sizes[0] < sizes[-1] <= checkpoint.size:
                 raise NotThere
             return [pane.tree.consistency(old, new) for old, new in pairwise(sizes)]
+
+    @property
+    def logs(self) -> tuple[str, ...]:
+        """The origins of the ledgers that are shown."""
+        return tuple(self._panes)
+
+    def covers(self, log: str, note: bytes) -> bool:
+        """Whether the ledger, as it lies there, is one that a checkpoint was signed over: as large at least, and with
+        that root at that size. What is not signed yet counts too.
+
+        Args:
+            log: The ledger's origin.
+            note: The checkpoint, as whoever kept it gives it.
+
+        Raises:
+            CheckpointRejected: not signed by this hub's key, or for another ledger.
+        """
+        pane = self._pane(log)
+        checkpoint = open_note(note, self._key, log)
+        with pane.lock:
+            try:
+                while not pane.tree.grow_to(checkpoint.size):
+                    pass
+                return pane.tree.root(checkpoint.size) == checkpoint.root
+            except StateUnreadable:  # there are fewer entries, or others than were read before
+                return False
 
     def own_entry(self, log: str, index: int, desk: DeskId) -> tuple[bytes, str]:
         """An entry of *desk*'s own, and the text that proves it against the newest checkpoint (see `format_proof`).

@@ -52,7 +52,7 @@ def has_wal_reset_bug(version: tuple[int, ...]) -> bool:
     return (3, 7, 0) <= version <= (3, 51, 2) and version not in {(3, 44, 6), (3, 50, 7)}
 
 
-def open_database(path: Path, ddl: str, *, readonly: bool = False) -> apsw.Connection:
+def open_database(path: Path, ddl: str, *, readonly: bool = False, vfs: str | None = None) -> apsw.Connection:
     """Open the file, and make it first if it is not there.
 
     Args:
@@ -60,6 +60,7 @@ def open_database(path: Path, ddl: str, *, readonly: bool = False) -> apsw.Conne
         ddl: The tables of a new file. A file that was made with others is refused, so that a changed table is never
             met by chance: whoever changes one also says how old files are brought along.
         readonly: Open what is there for reading, and make nothing.
+        vfs: The name of a registered VFS by which SQLite reaches the disk; None for the machine's own.
 
     Raises:
         EngineUnsafe: this SQLite loses committed data, or does not do what it is told.
@@ -70,7 +71,7 @@ def open_database(path: Path, ddl: str, *, readonly: bool = False) -> apsw.Conne
         raise EngineUnsafe(f"sqlite {apsw.sqlite_lib_version()} has the WAL-reset bug and can lose what was committed")
     with faults_of_the_folder(path):
         if readonly:
-            return _connect(path, ddl, apsw.SQLITE_OPEN_READONLY)
+            return _connect(path, ddl, apsw.SQLITE_OPEN_READONLY, vfs)
         _make_folder(path.parent)
         with _alone_in(path.parent) as descriptor:
             # O_EXCL also because closing a file that is open elsewhere in this process drops SQLite's locks on it.
@@ -78,7 +79,7 @@ def open_database(path: Path, ddl: str, *, readonly: bool = False) -> apsw.Conne
                 os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
             # Each time, because we may have died after making the file. SQLite syncs the folder for its WAL itself.
             os.fsync(descriptor)
-            return _connect(path, ddl, apsw.SQLITE_OPEN_READWRITE)
+            return _connect(path, ddl, apsw.SQLITE_OPEN_READWRITE, vfs)
 
 
 @contextmanager
@@ -105,8 +106,8 @@ def is_fault_of_the_folder(error: Exception) -> bool:
     return isinstance(error, _FAULTS_OF_THE_FOLDER)
 
 
-def _connect(path: Path, ddl: str, flags: int) -> apsw.Connection:
-    connection = apsw.Connection(str(path.absolute()), flags=flags)
+def _connect(path: Path, ddl: str, flags: int, vfs: str | None) -> apsw.Connection:
+    connection = apsw.Connection(str(path.absolute()), flags=flags, vfs=vfs)
     try:
         connection.set_busy_timeout(_BUSY_LONGEST_MS)
         # Whose file it is comes first: nothing is written into a stranger's, not even a journal mode.

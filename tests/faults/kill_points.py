@@ -43,12 +43,12 @@ from tests.personas import BLACKBURN, BLACKBURN_CHILDREN, CHORLEY, POLICE, PREST
 
 HERE = (POLICE, PROBATION, BLACKBURN_CHILDREN)
 HANGS_AFTER_S = 60
-RECORDS_A_TURN = 4
+RECORDS_A_TURN = 3
 """Small turns: much is under way at every moment, and a life has many commits."""
 BACKLOG = 24
 """Notifications that lie in the police's outbox when each life begins."""
 HANDED_OVER_AT_ONCE = 6
-WAITING_LEAST = 8
+WAITING_LEAST = 10
 """The police hand over more whenever fewer wait at the hub, so that it never runs out and every turn brings letters."""
 REPLIES_LOST = 0.05
 ACKNOWLEDGED_EACH = 4
@@ -74,8 +74,6 @@ LOAD = Stage("load", {Call.PWRITE: 500, Call.FDATASYNC: 40}, 73)
 """Desks publish, hear and acknowledge on and on, and so does the hub decide and deliver."""
 HTTP = Stage("load over HTTP", {Call.REPLY: 90, Call.FDATASYNC: 40}, 15)
 """The same, and the desks come over HTTP."""
-MAKING = "making"
-"""Not one of them: how the folder comes to be from which the others begin."""
 STAGES = (FOUNDING, TAKING_OVER, LOAD, HTTP)
 
 
@@ -126,19 +124,26 @@ class Stand:
     def __init__(self, folder: Path, planted: bool) -> None:
         self.folder, self.planted = folder, planted
         self.submitted: list[Submitted] = []
+        self.submitted_before_falling: list[Submitted] = []
 
     def make(self) -> None:
-        """Found the county, open cases, and die under load with a backlog."""
-        said, _ = _in_a_child(lambda: self._live(self.folder / "stand", Point(MAKING, Call.FDATASYNC, 20, How.AFTER)))
+        """Found the county and open cases; and once more, killed under load."""
+        said, _ = _in_a_child(lambda: self._found(self.folder / "stand"))
         self.submitted = _submitted(said)
+        shutil.copytree(self.folder / "stand", self.folder / "fallen")
+        said, _ = _in_a_child(
+            lambda: self._live(self.folder / "fallen", Point(LOAD.name, Call.FDATASYNC, 20, How.AFTER))
+        )
+        self.submitted_before_falling = [*self.submitted, *_submitted(said)]
 
     def try_out(self, point: Point, home: Path) -> Told:
         """One life that ends at *point*, one after it, and what the checker finds."""
-        is_first = point.stage == FOUNDING.name
+        is_first, is_fallen = point.stage == FOUNDING.name, point.stage == TAKING_OVER.name
         if not is_first:
-            shutil.copytree(self.folder / "stand", home)
+            shutil.copytree(self.folder / ("fallen" if is_fallen else "stand"), home)
         said, signal = _in_a_child(lambda: self._live(home, point))
-        submitted = [*([] if is_first else self.submitted), *_submitted(said)]
+        before = [] if is_first else self.submitted_before_falling if is_fallen else self.submitted
+        submitted = [*before, *_submitted(said)]
         faults = [f"before it: {failure}" for failure in _failures(said)]
         pending, unread = (0, 0) if is_first else _under_way(home)
         said, hung = _in_a_child(lambda: self._live_on(home, submitted))
@@ -157,11 +162,13 @@ class Stand:
                 return
             if self.planted:
                 _answer_too_early(here.tellwise.edge)
-            if point.stage == MAKING:
-                await _begin(here)
             await _on_and_on(
                 here, way, lambda: None if is_starting else arm(point.call, point.number, point.how, port=port)
             )
+
+    async def _found(self, home: Path) -> None:
+        async with _here(home, random.Random(0), over_http=False) as (here, _, _):
+            await _begin(here)
 
     async def _live_on(self, home: Path, submitted: list[Submitted]) -> None:
         async with county(home, SystemClock(), HERE) as here:

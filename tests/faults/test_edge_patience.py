@@ -61,13 +61,13 @@ def ends(opened: socket.socket) -> float:
 
 def test_an_answer_does_not_wait_for_the_asker_to_acknowledge_its_beginning(here: AtWork) -> None:
     """Without TCP_NODELAY every answer in two pieces takes 40 ms more (RFC 1122, section 4.2.3.2)."""
-    quickest_s = float(LONG_S)
-    for _ in range(20):
+    took_s = []
+    for _ in range(40):
         began = time.monotonic()
         is_open(here)
-        quickest_s = min(quickest_s, time.monotonic() - began)
+        took_s.append(time.monotonic() - began)
 
-    assert quickest_s < 0.03
+    assert sorted(took_s)[20] < 0.03  # the first few are acknowledged at once
 
 
 def test_a_body_that_does_not_come_is_not_waited_for(here: AtWork) -> None:
