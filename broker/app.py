@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from broker.care.standing import Standing
 from broker.client import Desk, Trust
 from broker.client.card import card_of
 from broker.client.keys import load_desk_keys
@@ -46,28 +47,26 @@ class Tellwise:
         hub: Hub,
         transport: EmbeddedTransport,
         stored: LedgerReader,
+        ledgers: LedgerWindow,
+        standing: Standing,
         clock: Clock,
         entropy: Entropy,
     ) -> None:
         """Join the parts; use `running`."""
         self.folder = folder
         self.hub = hub
-        self._transport = transport
+        self.transport = transport
         self._stored = stored
         self._clock = clock
         self._entropy = entropy
         self._desks: list[Desk] = []
-        premises = hub.premises
-        self.ledgers = LedgerWindow(
-            stored,
-            premises.keys.ledger,
-            lanes=(premises.lane,),
-            directory=premises.directory_log,
-        )
+        self.ledgers = ledgers
         """The ledgers, as they are shown to desks."""
-        self.edge = LocalEdge(transport, self.ledgers)
+        self.standing = standing
+        """What is known of what desks have seen, and whether the hub goes on."""
+        self.edge = LocalEdge(transport, ledgers, standing)
         """The way to the hub for desks on this machine."""
-        self.registrar = Registrar(self._standing, self._enter, premises.keys.directory, clock, entropy)
+        self.registrar = Registrar(self._as_committed, self._enter, hub.premises.keys.directory, clock, entropy)
 
     @property
     def directory(self) -> Directory:
@@ -133,14 +132,20 @@ class Tellwise:
         for desk in self._desks:
             desk.close()
         self._stored.close()
-        await self._transport.close()
+        await self.transport.close()
 
     async def _enter(self, event: bytes) -> None:
         await self.edge.put([event])
         await self.settled()
 
-    async def _standing(self) -> Directory:
+    async def _as_committed(self) -> Directory:
         return self.directory
+
+    async def begin(self) -> None:
+        """Deal with what waits, and enter hub and policies where they are not in the directory."""
+        await self.hub.until_caught_up()
+        await self.registrar.found(self.hub.premises)
+        await self.settled()
 
 
 @asynccontextmanager
@@ -163,6 +168,9 @@ async def running(
         entropy: Where randomness comes from.
         credential: What the hub's keys are sealed under, if this is no demonstration.
 
+    A hub that was made from a backup, or that has lost what a desk has seen, is given to the caller as it is: desks can
+    reach it, and it does nothing before `Tellwise.standing` is clear.
+
     Raises:
         LaneTaken: a hub runs on this folder already.
         FolderUnusable, EngineUnsafe, KeyUnavailable, StateUnreadable, PolicyNotInForce: as their texts say.
@@ -179,19 +187,28 @@ async def running(
         entropy=entropy,
     )
     transport = EmbeddedTransport(hub_home / "hub.db", clock)
-    hub = Hub(transport, premises, Vault(keys, entropy), clock)
-    tellwise = Tellwise(folder, hub, transport, LedgerReader(hub_home / "hub.db"), clock, entropy)
+    stored = LedgerReader(hub_home / "hub.db")
+    ledgers = LedgerWindow(stored, keys.ledger, lanes=(premises.lane,), directory=premises.directory_log)
+    standing = Standing(hub_home, ledgers, lambda: hub.directory, clock)
+    hub = Hub(transport, premises, Vault(keys, entropy), clock, standing.may_go_on)
+    tellwise = Tellwise(folder, hub, transport, stored, ledgers, standing, clock, entropy)
     turning = asyncio.create_task(hub.run())
+    beginning: asyncio.Task[None] | None = None
     try:
-        await hub.until_caught_up()
-        await tellwise.registrar.found(premises)
-        await tellwise.settled()
+        if await hub.until_caught_up_or_held():
+            # Desks must be let in, or they could never say what they have seen.
+            beginning = asyncio.create_task(tellwise.begin())
+        else:
+            await tellwise.begin()
         yield tellwise
     except HubStopped:
         await turning  # its error is the reason
         raise
     finally:
         hub.stop()
+        if beginning is not None:
+            beginning.cancel()
+            await asyncio.gather(beginning, return_exceptions=True)
         try:
             await turning
         finally:

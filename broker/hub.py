@@ -154,8 +154,8 @@ class Hub:
             try:
                 if is_in_doubt:
                     turning, is_in_doubt = Turning(lane, self.premises, self._vault, self._clock), False
-                self.is_held = not self._may_go_on()
                 await self._note(turning)
+                self.is_held = not self._may_go_on()
                 if self.is_held:
                     if await self._is_stopping_within(IDLE_MS / 1_000):
                         return

@@ -54,6 +54,7 @@ async def edge_open(
             entropy=entropy,
             monotonic_s=time.monotonic,
             is_paused=lambda: tellwise.hub.is_paused,
+            standing=tellwise.standing,
         )
         server = Server(make_app(parts), parts, taken, settings, folder)
     except BaseException:

@@ -14,6 +14,11 @@ class Passing:
         """Stand before *link*."""
         self.link = link
 
+    @property
+    def session(self) -> int:
+        """See `Link.session`."""
+        return self.link.session
+
     async def submit(self, notification: bytes) -> None:
         """See `Link.submit`."""
         await self.link.submit(notification)
@@ -29,3 +34,7 @@ class Passing:
     async def consistency(self, log: str, sizes: Sequence[int]) -> Sequence[Proof]:
         """See `Link.consistency`."""
         return await self.link.consistency(log, sizes)
+
+    async def seen(self, log: str, note: bytes) -> None:
+        """See `Link.seen`."""
+        await self.link.seen(log, note)

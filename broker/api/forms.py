@@ -5,6 +5,7 @@ from typing import Any
 from broker.api.access import TOKEN_PATH
 from broker.assertions import ASSERTION_TYPE, BYTES_MAX
 from broker.envelope import DATA_TYPES, EventType
+from broker.ledger.checkpoint import NOTE_BYTES_MAX
 
 _B64U = r"^[A-Za-z0-9_-]*$"
 
@@ -62,6 +63,10 @@ ENTRY = _closed(
         "proof": {"type": "string", "description": "C2SP tlog-proof: the index, the hashes, the signed checkpoint."},
     }
 )
+
+SEEN = _closed({"has_it": {"type": "boolean", "description": "Whether the hub still has what it signed."}})
+
+NOTE: dict[str, Any] = {"type": "string", "maxLength": NOTE_BYTES_MAX, "description": "As in a letter; may be empty."}
 
 TOKEN = _closed(
     {

@@ -6,8 +6,9 @@ from typing import TypeVar
 
 from broker.api.access import Tokens
 from broker.api.limits import AtOnce, Rate
-from broker.api.problems import BUSY, UNAUTHENTICATED, Problem
+from broker.api.problems import BUSY, HELD, UNAUTHENTICATED, Problem
 from broker.assertions import Assertions
+from broker.care.standing import Standing
 from broker.directory import Desk, Directory
 from broker.edge import LocalEdge
 from broker.ledger.window import LedgerWindow
@@ -17,6 +18,7 @@ from broker.settings import Http
 
 _T = TypeVar("_T")
 _BUSY_RETRY_S = 5
+_HELD_RETRY_S = 30
 
 
 class Parts:
@@ -35,6 +37,7 @@ class Parts:
         entropy: Entropy,
         monotonic_s: Callable[[], float],
         is_paused: Callable[[], bool] = lambda: False,
+        standing: Standing | None = None,
     ) -> None:
         """Join the parts.
 
@@ -49,6 +52,7 @@ class Parts:
             entropy: Makes tokens.
             monotonic_s: Seconds that never go back, for rates.
             is_paused: Whether the hub decides nothing for now. What it is given is durable all the same.
+            standing: Is told what desks have seen, and says whether the hub goes on; None: nobody asks.
         """
         self.edge, self.ledgers, self.directory = edge, ledgers, directory
         self.settings, self.url, self.clock = settings, url, clock
@@ -57,6 +61,7 @@ class Parts:
         self.rate = Rate(settings.requests_per_s, settings.requests_burst, monotonic_s)
         self.strangers = Rate(settings.requests_per_s, settings.requests_burst, monotonic_s)
         self.polls = AtOnce(settings.polls_max)
+        self.standing = standing
         self._waiting, self._is_paused = waiting, is_paused
         self._stopping: asyncio.Event | None = None
 
@@ -78,11 +83,13 @@ class Parts:
             raise Problem(UNAUTHENTICATED)
 
     def check_room(self) -> None:
-        """Check that the hub is at work, and not behind by too much.
+        """Check that the hub is at work, takes anything in, and is not behind by too much.
 
         Raises:
             Problem: otherwise.
         """
+        if self.standing is not None and not self.standing.is_clear:
+            raise Problem(HELD, retry_after_s=_HELD_RETRY_S)
         waiting = self._waiting()
         if waiting is None or waiting > self.settings.waiting_max:
             raise Problem(BUSY, retry_after_s=_BUSY_RETRY_S)

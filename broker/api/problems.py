@@ -37,7 +37,7 @@ NO_SUCH_METHOD = Kind("no-such-method", 405, "No such method", "This address is 
 TOO_SLOW = Kind("too-slow", 408, "Too slow", "The request did not come in time. Send it again.")
 TOO_LARGE = Kind("too-large", 413, "Too large", "The request is larger than any notification may be.")
 WRONG_MEDIA_TYPE = Kind(
-    "wrong-media-type", 415, "Wrong media type", "Send `application/cloudevents+json` in UTF-8, not compressed."
+    "wrong-media-type", 415, "Wrong media type", "Send what the operation takes, in UTF-8, not compressed."
 )
 NOT_AS_ASKED = Kind("not-as-asked", 422, "Not as asked", "A parameter is missing, unknown or out of range.")
 NOT_A_NOTIFICATION = Kind(
@@ -51,9 +51,16 @@ CLOCK_AHEAD = Kind(
 )
 EXPIRED = Kind("expired", 422, "Expired", "It was sealed more than 14 days ago. Say it anew.")
 TOO_MANY = Kind("too-many", 429, "Too many requests", "Come back after the seconds that `Retry-After` names.")
+NOT_A_CHECKPOINT = Kind("not-a-checkpoint", 422, "Not a checkpoint", "It is not a checkpoint that this hub signed.")
 BROKEN = Kind("broken", 500, "Our fault", "Something went wrong here. Nothing of yours is lost; send it again.")
 BUSY = Kind(
     "busy", 503, "Busy", "The hub is behind with its work. Come back after the seconds that `Retry-After` names."
+)
+HELD = Kind(
+    "held",
+    503,
+    "Held",
+    "The hub takes in nothing before it knows that it has lost nothing. Come back later.",
 )
 
 ALL = tuple(kind for kind in list(globals().values()) if isinstance(kind, Kind))
@@ -97,7 +104,7 @@ def documented(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
         )
         told["description"] = f"{told['description']} {kind.title}.".strip()
         told["content"][MEDIA_TYPE]["examples"][kind.name] = {"value": as_json(kind)}
-        if kind in (TOO_MANY, BUSY):
+        if kind in (TOO_MANY, BUSY, HELD):
             told["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
     return found
 

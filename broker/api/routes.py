@@ -18,6 +18,7 @@ from broker.assertions import ASSERTION_TYPE
 from broker.assertions import BYTES_MAX as ASSERTION_BYTES_MAX
 from broker.envelope import BATCH_MEDIA_TYPE, MEDIA_TYPE, EventType, NotAnEvent, unwrap_notification, wrap_items
 from broker.errors import NotThere
+from broker.ledger.checkpoint import NOTE_BYTES_MAX, CheckpointRejected
 from broker.ledger.merkle import SIZE_MAX
 from broker.sealing.head import LIFE, HeadFields
 from broker.sealing.notification import BYTES_MAX, SealedNotification
@@ -49,7 +50,7 @@ def _for(permission: Permission, **extra: Any) -> dict[str, Any]:
 
 def add_operations(router: APIRouter, parts: Parts) -> None:
     """Add all operations over these parts."""
-    for add in (_speaking, _listening, _ledgers, _logging_in, _health):
+    for add in (_speaking, _listening, _ledgers, _seen, _logging_in, _health):
         add(router, parts)
 
 
@@ -71,6 +72,7 @@ same bytes may be handed over again as often as needed.""",
             202: {"description": "Durable.", "content": {"application/json": {"schema": forms.TAKEN}}},
             **documented(
                 *_FOR_DESKS,
+                problems.HELD,
                 problems.NOT_YOURS_TO_SAY,
                 problems.TOO_SLOW,
                 problems.TOO_LARGE,
@@ -231,6 +233,42 @@ def _ledgers(router: APIRouter, parts: Parts) -> None:
         return JSONResponse({"entry": b64u_encode(entry), "proof": proof})
 
 
+def _seen(router: APIRouter, parts: Parts) -> None:
+    @router.post(
+        "/v1/ledgers/{hub}/{lane}/seen",
+        summary="Say what one has seen of a ledger",
+        description="""The newest checkpoint that the desk kept, as it was signed; empty, if it kept none. A hub
+that was put back to an earlier moment learns by it that it must not go on: it would sign another history.""",
+        responses={
+            200: {"description": "Taken note of.", "content": {"application/json": {"schema": forms.SEEN}}},
+            **documented(
+                *_FOR_DESKS,
+                problems.NOT_THERE,
+                problems.TOO_SLOW,
+                problems.TOO_LARGE,
+                problems.WRONG_MEDIA_TYPE,
+                problems.NOT_A_CHECKPOINT,
+                problems.NOT_AS_ASKED,
+            ),
+        },
+        openapi_extra=_for(
+            Permission.DESK, requestBody={"required": True, "content": {"text/plain": {"schema": forms.NOTE}}}
+        ),
+    )
+    async def seen(request: Request, caller: Caller, hub: _NAME, lane: _NAME) -> Response:
+        if _media_type(request) != "text/plain" or "content-encoding" in request.headers:
+            raise Problem(problems.WRONG_MEDIA_TYPE)
+        note = await read_body(request, NOTE_BYTES_MAX, parts.settings.body_s)
+        told = parts.standing
+        if told is None:
+            raise Problem(problems.NOT_THERE)
+        try:
+            has_it = await _there(lambda: told.told(f"{hub}/{lane}", note, caller.id))
+        except CheckpointRejected:
+            raise Problem(problems.NOT_A_CHECKPOINT) from None
+        return JSONResponse({"has_it": has_it})
+
+
 def _logging_in(router: APIRouter, parts: Parts) -> None:
     @router.post(
         TOKEN_PATH,
@@ -312,7 +350,7 @@ def _health(router: APIRouter, parts: Parts) -> None:
         summary="Whether the hub takes notifications now, and decides them",
         responses={
             200: {"description": "It does.", "content": {"application/json": {"schema": forms.OBJECT}}},
-            **documented(problems.BUSY),
+            **documented(problems.BUSY, problems.HELD),
         },
         openapi_extra=_for(Permission.ANYBODY),
     )

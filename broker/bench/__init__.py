@@ -1,35 +1,115 @@
-"""What `make bench` measures, each against its limit in the same run: machines are noisy, and only ratios travel."""
+"""What `make bench` measures, each against its limit in the same run: machines are noisy, and only ratios travel.
+
+One process on one core. The limit is the cryptography that the work cannot do without, and for latency one commit that
+is durable on this disk.
+"""
 
 import asyncio
+import os
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from broker.bench.floor import crypto_floor_us
-from broker.bench.path import measure_path
+from broker.bench.growth import grown_desks, grown_ledger
+from broker.bench.latency import measure_latency
+from broker.bench.path import COMPARTMENTS, DESKS, Rate, measure_path, world
+from broker.bench.profile import profile_path
 
-__all__ = ["measure"]
+__all__ = ["measure", "profile"]
+
+LEDGER_SIZES = (1_000, 100_000, 1_000_000)
+DESK_COUNTS = (100, 10_000)
 
 
-def measure(seconds: float) -> dict[str, float]:
-    """Measure the whole path for about *seconds*, then the cryptography alone.
+def measure(seconds: float, *, growth: bool, said: Callable[[str], None]) -> dict[str, float]:
+    """Measure the whole path for about *seconds*, the latency at half of that load, and the cryptography alone.
+
+    Args:
+        seconds: For each of the three.
+        growth: Whether also with large ledgers and many desks, which takes a minute or two.
+        said: Told what is being measured now.
 
     Returns:
-        `notifications`, `letters`, `desks`, `compartments`: what was done. `notifications_per_second`,
-        `letters_per_second`, `us_per_notification`: the hub. `floor_us_per_notification`: its cryptography alone.
-        `floor_ratio`: floor over hub, 0 to 1.
+        `notifications_per_second`, `letters_per_second`, `letters_per_cpu_second`: the hub at full load.
+        `floor_us_per_notification`: its cryptography alone, and `floor_ratio`: that over what the hub takes, 0 to 1.
+        `p50_ms`, `p99_ms`: until the letters lie durable in the last desk's inbox, at half of full load, counted from
+        when each notification was due. `fsync_ms`: one commit alone, the median; `p99_in_commits`: how many of them.
+        `…_at_N_entries`, `…_at_N_desks`: letters per CPU second with a ledger, a directory of that size, and
+        `growth_entries`, `growth_desks`: the largest of each against the smallest.
     """
-    with tempfile.TemporaryDirectory(prefix="tellwise-bench-") as folder:
-        path = asyncio.run(measure_path(Path(folder), seconds))
-    floor_us = crypto_floor_us(path.desks, path.compartments, seconds / 5)
-    hub_us = 1e6 * path.hub_s / path.notifications
+    with one_core(), tempfile.TemporaryDirectory(prefix="tellwise-bench-") as name:
+        folder = Path(name)
+        figures = asyncio.run(_on(folder / "path", seconds, said))
+        said("the cryptography alone")
+        floor_us = crypto_floor_us(DESKS, COMPARTMENTS, seconds / 2)
+        hub_us = 1e6 / figures["notifications_per_second"]
+        figures |= {
+            "desks": DESKS,
+            "compartments": COMPARTMENTS,
+            "us_per_notification": round(hub_us, 1),
+            "floor_us_per_notification": round(floor_us, 1),
+            "floor_ratio": round(floor_us / hub_us, 3),
+        }
+        if growth:
+            figures |= _growth(folder, said)
+    return figures
+
+
+def profile(seconds: float) -> list[tuple[str, float]]:
+    """Where the time of the path goes: parts of the program with their share of it, 0 to 1, largest first."""
+    with one_core(), tempfile.TemporaryDirectory(prefix="tellwise-bench-") as name:
+        return asyncio.run(profile_path(Path(name), seconds))
+
+
+async def _on(folder: Path, seconds: float, said: Callable[[str], None]) -> dict[str, float]:
+    async with world(folder) as here:
+        said("the whole path at full load")
+        rate = await measure_path(here, seconds)
+        said("its latency at half of that load")
+        latency = await measure_latency(here, rate.notifications_per_second / 2, seconds)
     return {
-        "notifications": path.notifications,
-        "letters": path.letters,
-        "desks": path.desks,
-        "compartments": path.compartments,
-        "notifications_per_second": round(1e6 / hub_us, 1),
-        "letters_per_second": round(path.letters / path.hub_s, 1),
-        "us_per_notification": round(hub_us, 1),
-        "floor_us_per_notification": round(floor_us, 1),
-        "floor_ratio": round(floor_us / hub_us, 3),
+        "notifications": rate.notifications,
+        "letters": rate.notifications * DESKS,
+        "notifications_per_second": round(rate.notifications_per_second, 1),
+        "letters_per_second": round(rate.notifications_per_second * DESKS, 1),
+        "letters_per_cpu_second": round(rate.letters_per_cpu_second, 1),
+        "p50_ms": round(latency.p50_ms, 2),
+        "p99_ms": round(latency.p99_ms, 2),
+        "fsync_ms": round(latency.commit_ms, 3),
+        "p99_in_commits": round(latency.p99_ms / latency.commit_ms, 1),
     }
+
+
+def _growth(folder: Path, said: Callable[[str], None]) -> dict[str, float]:
+    figures: dict[str, float] = {}
+    entries: dict[int, Rate] = {}
+    desks: dict[int, Rate] = {}
+    for size in LEDGER_SIZES:
+        said(f"a ledger of {size:,} entries")
+        entries[size] = asyncio.run(grown_ledger(folder / f"ledger-{size}", size))
+        figures[f"letters_per_cpu_second_at_{size}_entries"] = round(entries[size].letters_per_cpu_second, 1)
+    for count in DESK_COUNTS:
+        said(f"a directory of {count:,} desks")
+        desks[count] = asyncio.run(grown_desks(folder / f"desks-{count}", count))
+        figures[f"letters_per_cpu_second_at_{count}_desks"] = round(desks[count].letters_per_cpu_second, 1)
+    return figures | {"growth_entries": _against(entries), "growth_desks": _against(desks)}
+
+
+def _against(rates: dict[int, Rate]) -> float:
+    return round(rates[max(rates)].letters_per_cpu_second / rates[min(rates)].letters_per_cpu_second, 3)
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """Stay on one core for as long as the block lasts, where the system lets us."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)

@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from hashlib import sha256
 
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.keywrap import aes_key_unwrap, aes_key_wrap
@@ -27,14 +29,19 @@ def crypto_floor_us(desks: int, compartments: int, seconds: float) -> float:
     key, content_key = system_entropy(32), system_entropy(32)
     signing = Ed25519PrivateKey.generate()
     public, signature = signing.public_key(), signing.sign(bytes(2_000))
+    point = ec.generate_private_key(ec.SECP256R1())
+    by_point = point.sign(bytes(2_000), ec.ECDSA(hashes.SHA256()))
     recipient = PrivateKey(system_entropy(32))
     package = PublicKey(recipient.public_bytes).seal(key, b"")
     wrapped = aes_key_wrap(key, content_key)
     nonce = bytes(12)  # measured here and kept nowhere
     sealed = AESGCM(content_key).encrypt(nonce, bytes(_PADDED_BYTES), b"")
     carried = compartments + _BESIDE
+    verify_us = min(  # a publisher may sign with either
+        _each_us(lambda: public.verify(signature, bytes(2_000)), seconds / 20),
+        _each_us(lambda: point.public_key().verify(by_point, bytes(2_000), ec.ECDSA(hashes.SHA256())), seconds / 20),
+    )
     parts: list[tuple[int, Callable[[], object]]] = [
-        (1, lambda: public.verify(signature, bytes(2_000))),
         (1, lambda: recipient.open(package, b"")),
         (carried + 1, lambda: aes_key_unwrap(key, wrapped)),  # one more for the message key
         (carried, lambda: AESGCM(content_key).decrypt(nonce, sealed, b"")),
@@ -44,7 +51,7 @@ def crypto_floor_us(desks: int, compartments: int, seconds: float) -> float:
         (1, lambda: signing.sign(bytes(300))),  # the receipt; a checkpoint a turn is lost in the noise
     ]
     share_s = seconds / len(parts)
-    return sum(times * _each_us(part, share_s) for times, part in parts)
+    return verify_us + sum(times * _each_us(part, share_s) for times, part in parts)
 
 
 def _each_us(part: Callable[[], object], seconds: float) -> float:

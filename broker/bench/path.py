@@ -2,6 +2,8 @@
 inboxes."""
 
 import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -9,63 +11,115 @@ from pathlib import Path
 from broker.app import Tellwise, running
 from broker.client import Desk, Draft, Sending, compose
 from broker.clock import SystemClock
-from schemas import AgencyId, AreaCode, DeskId, DeskType, Label, PersonKey, PersonScheme, Purpose, area_table
+from schemas import AgencyId, AreaCode, DeskId, DeskType, Label, Mailbox, PersonKey, PersonScheme, Purpose, area_table
 from schemas.compartments import Address, Contact, Identity, Offence, PersonName
 from schemas.status import Status
 from schemas.vocabulary import AddressKind, LegalState
 
-_DESKS = 5
+HUB = AgencyId("hub.bench.example")
+DESKS = 5
+"""How many are told of each notification."""
 _TOLD = (Label.IDENTITY, Label.ADDRESS, Label.STATUS, Label.OFFENCE)
+COMPARTMENTS = len(_TOLD)
 _CONTACT = Contact.of(role="bench", telephone="01632 960000")
 _ROUND = 250
 """Notifications that lie in the input before the hub may begin: half of what it takes in one turn."""
+_PERSONS = 500
 
 
 @dataclass(frozen=True, slots=True)
-class PathFigures:
-    """What was done, and how long the hub took for it."""
+class Rate:
+    """How much was done, and in what time."""
 
     notifications: int
-    letters: int
-    desks: int
-    compartments: int
-    hub_s: float
+    seconds: float
+    cpu_seconds: float
+    """Of this process, all threads."""
+
+    @property
+    def notifications_per_second(self) -> float:
+        """By the wall clock."""
+        return self.notifications / self.seconds
+
+    @property
+    def letters_per_cpu_second(self) -> float:
+        """By what the process used of a core, which a busy machine changes less."""
+        return self.notifications * DESKS / self.cpu_seconds
 
 
-async def measure_path(folder: Path, seconds: float) -> PathFigures:
-    """Run rounds of notifications through a hub on *folder* until it has worked for *seconds*."""
-    async with running(folder, AgencyId("hub.bench.example"), demo=True, clock=SystemClock()) as tellwise:
-        area, area_old = sorted(area_table().districts.values(), key=lambda district: district.code)[:2]
-        publisher, *_ = [await _desk(tellwise, number, (area.force, area_old.force)) for number in range(_DESKS + 1)]
-        await publisher.publish(
-            _draft(0, area.code, area_old.code)
-        )  # so that nothing is loaded for the first time below
-        await tellwise.settled()
-        count, worked_s = 0, 0.0
-        while worked_s < seconds:
-            for number in range(_ROUND):
-                publisher.keep(_draft(count + number, area.code, area_old.code))
-            sealed = [waiting.sealed for waiting in publisher.store.outgoing(Sending.WAITING)]
-            count += len(sealed)
-            started = time.perf_counter()
-            await tellwise.edge.submit_all(sealed)
-            await tellwise.settled()
-            worked_s += time.perf_counter() - started
-            await publisher.hear()  # the receipts, so that the outbox is empty again
-    return PathFigures(count, count * _DESKS, _DESKS, len(_TOLD), worked_s)
+class World:
+    """A hub at work, a desk that publishes, and the desks that are told."""
+
+    def __init__(self, tellwise: Tellwise, publisher: Desk, told: Sequence[DeskId]) -> None:
+        """Use `world`."""
+        self.tellwise, self.publisher = tellwise, publisher
+        self.told: list[Mailbox] = [tellwise.directory.desk(name).mailbox for name in told]
+        self._said = 0
+        self._area, self._area_old = bench_areas()
+
+    def sealed(self, count: int) -> list[bytes]:
+        """So many fresh notifications, sealed and not handed over."""
+        store = self.publisher.store
+        for _ in range(count):
+            self._said += 1
+            self.publisher.keep(_draft(self._said, self._area, self._area_old))
+        waiting = store.outgoing(Sending.WAITING)
+        with store.transaction():  # we hand them over ourselves
+            for one in waiting:
+                store.set_state(one.id, Sending.SENT)
+        return [one.sealed for one in waiting]
 
 
-async def _desk(tellwise: Tellwise, number: int, forces: tuple[AreaCode, ...]) -> Desk:
-    name = DeskId(f"bench-{number}")
-    patch = [code for code in dict.fromkeys(forces) if code in area_table().in_force]
-    await tellwise.register(
-        name, agency=AgencyId(f"agency-{number}"), desk_type=DeskType.POLICE, patch=patch, signed=False
-    )
-    return tellwise.desk(name, _CONTACT)
+def bench_areas() -> tuple[AreaCode, AreaCode]:
+    """Two districts of different forces, so that both are told."""
+    first, second = sorted(area_table().districts.values(), key=lambda district: district.code)[:2]
+    return first.code, second.code
+
+
+@asynccontextmanager
+async def world(folder: Path) -> AsyncIterator[World]:
+    """A hub on *folder* with its desks, warm: nothing is loaded for the first time any more."""
+    async with running(folder, HUB, demo=True, clock=SystemClock()) as tellwise:
+        areas = [area_table().district(code) for code in bench_areas()]
+        patch = [code for code in dict.fromkeys(area.force for area in areas) if code in area_table().in_force]
+        names = [DeskId(f"bench-{number}") for number in range(DESKS + 1)]
+        for name in names:
+            if name not in tellwise.directory.desks:
+                await tellwise.register(
+                    name, agency=AgencyId(f"agency-of-{name}"), desk_type=DeskType.POLICE, patch=patch, signed=False
+                )
+        publisher = tellwise.desk(names[0], _CONTACT)
+        await publisher.meet()
+        here = World(tellwise, publisher, names[1:])
+        await measure_path(here, 0)
+        yield here
+
+
+async def measure_path(
+    here: World, seconds: float, watched: Callable[[], AbstractContextManager[object]] = nullcontext
+) -> Rate:
+    """Run rounds of notifications through the hub until it has worked for *seconds*; at least one.
+
+    Args:
+        here: The hub.
+        seconds: How long.
+        watched: Entered for as long as the hub works, and left while notifications are made.
+    """
+    count, worked_s, cpu_s = 0, 0.0, 0.0
+    while not count or worked_s < seconds:
+        sealed = here.sealed(_ROUND)
+        count += len(sealed)
+        began_s, began_cpu_s = time.perf_counter(), time.process_time()
+        with watched():
+            await here.tellwise.edge.submit_all(sealed)
+            await here.tellwise.settled()
+        worked_s += time.perf_counter() - began_s
+        cpu_s += time.process_time() - began_cpu_s
+    return Rate(count, worked_s, cpu_s)
 
 
 def _draft(number: int, area: AreaCode, area_old: AreaCode) -> Draft:
-    person = PersonKey.of(scheme=PersonScheme.PNC, identifier=f"00/{number % 500:07}X")
+    person = PersonKey.of(scheme=PersonScheme.PNC, identifier=f"00/{number % _PERSONS:07}X")
     today = date(2026, 1, 1)
     return compose(
         "rso.address_changed",

@@ -21,7 +21,7 @@ from pydantic import Field
 
 from broker import telemetry
 from broker.directory import Directory
-from broker.errors import FolderUnusable
+from broker.errors import FolderUnusable, NotThere
 from broker.files import read_whole, remove, write_whole
 from broker.ledger.window import LedgerWindow
 from broker.ports import Clock
@@ -108,20 +108,14 @@ class Standing:
     @property
     def silent(self) -> list[DeskId]:
         """The desks that have not said yet what they have seen of every ledger."""
-        return sorted(
-            desk for desk in self._directory().desks if not all(desk in told for told in self._told.values())
-        )
+        return sorted(desk for desk in self._directory().desks if not all(desk in told for told in self._told.values()))
 
     def may_go_on(self) -> bool:
         """Whether the next turn may be taken; looks again, and says now and then why not. Cheap if it may."""
-        if self.hold is Hold.NONE:
-            return True
-        if self.hold is Hold.RESTORED:
+        if not self.is_clear:
             self._look()
-        if self.hold is Hold.NONE:
-            return True
-        self._alarm()
-        return False
+            self._alarm()
+        return self.is_clear
 
     def told(self, log: str, note: bytes, desk: DeskId | None = None) -> bool:
         """Somebody says which checkpoint of a ledger is the newest that they kept. Reads and hashes: never to be called
@@ -139,7 +133,9 @@ class Standing:
             NotThere: no such ledger.
             CheckpointRejected: not signed by this hub. It says nothing.
         """
-        if not (self._ledgers.covers(log, note) if note else log in self._told):
+        if log not in self._told:
+            raise NotThere
+        if note and not self._ledgers.covers(log, note):
             self._fall_behind(log, note)
             return False
         if desk is not None and self.hold is Hold.RESTORED:
@@ -158,7 +154,7 @@ class Standing:
     def _look(self) -> None:
         """Whether everybody has spoken, or the operator has."""
         with self._lock:
-            if self.hold is not Hold.RESTORED:
+            if self.hold is not Hold.RESTORED or self._directory().founded is None:  # before it is read nobody is in it
                 return
             is_accepted = not (self._home / RESTORED).exists()
             if not is_accepted and self.silent:
@@ -172,7 +168,7 @@ class Standing:
 
     def _alarm(self) -> None:
         now_s = self._clock.steady_s()
-        if self._alarmed_s is not None and now_s - self._alarmed_s < ALARM_EVERY_S:
+        if self.is_clear or self._alarmed_s is not None and now_s - self._alarmed_s < ALARM_EVERY_S:
             return
         self._alarmed_s = now_s
         if self.hold is Hold.BEHIND:

@@ -10,6 +10,7 @@ import typer
 
 from broker.cli.adapters import adapters
 from broker.cli.areas import areas
+from broker.cli.data import data
 from broker.cli.desks import desks
 from broker.cli.doctor import doctor
 from broker.cli.ending import carefully
@@ -24,6 +25,7 @@ app.add_typer(desks, name="desk")
 app.add_typer(adapters, name="adapter")
 app.add_typer(ledger, name="ledger")
 app.add_typer(areas, name="areas")
+app.add_typer(data, name="data")
 app.command()(doctor)
 
 _HUB = Annotated[Path, typer.Option("--config", help="The hub's settings: `tellwise.toml`.")]
@@ -110,14 +112,18 @@ def demo(
 
 @app.command()
 def bench(
-    seconds: Annotated[float, typer.Option(help="How long to measure.", min=1, max=600)] = 5.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")] = False,
+    seconds: Annotated[float, typer.Option(help="How long to measure each thing.", min=1, max=600)] = 5.0,
+    growth: Annotated[bool, typer.Option(help="Also with large ledgers and many desks; takes a minute or two.")] = True,
+    profile: Annotated[bool, typer.Option("--profile", help="Tell where the time goes instead.")] = False,
+    as_json: _JSON = False,
 ) -> None:
     """Measure the whole path on this machine, against the cryptography that it cannot do without, in the same run."""
-    from broker.bench import measure
-    from broker.cli.telling import say_figures
+    from broker.cli.benching import measure_and_say, profile_and_say
 
-    say_figures(carefully(lambda: measure(seconds)), as_json=as_json)
+    if profile:
+        carefully(lambda: profile_and_say(seconds, as_json=as_json))
+    else:
+        carefully(lambda: measure_and_say(seconds, growth=growth, as_json=as_json))
 
 
 @app.command()

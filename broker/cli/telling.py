@@ -1,6 +1,5 @@
 """How the command tells a person what happened: plain lines, colours only on a terminal."""
 
-import json
 import sys
 import textwrap
 
@@ -34,17 +33,3 @@ def say_report(report: Report) -> bool:
         say(f"FOUND {finding.where}: {finding.what}", 2)
     say("not as it was signed" if report.findings else "all is as it was signed", 2)
     return bool(report.findings)
-
-
-def say_figures(figures: dict[str, float], *, as_json: bool) -> None:
-    """Tell what the bench measured."""
-    if as_json:
-        print(json.dumps(figures, sort_keys=True))
-        return
-    done = "{notifications} notifications to {desks} desks, {compartments} compartments each, durable, one process"
-    rate = "{notifications_per_second} notifications/s, {letters_per_second} letters/s"
-    cost = "{us_per_notification} us a notification at the hub; {floor_us_per_notification} us for its cryptography"
-    ratio = "floor ratio {floor_ratio}: 1 would be nothing but cryptography"
-    say(done.format(**figures))
-    for line in (rate, cost, ratio):
-        say(line.format(**figures), 2)

@@ -93,8 +93,7 @@ class Inbox:
             return
         session = self._link.session
         await tell_seen(ledgers(founded), self._store, self._link)
-        # If the link had to log in for it, that was for this very talk.
-        self._told_in = max(session, self._link.session)
+        self._told_in = session  # as it was before: had the hub been another one midway, we tell that one all of it
 
     def _checkpoints(self, items: Sequence[bytes]) -> list[Checkpoint]:
         found = []

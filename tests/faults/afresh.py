@@ -290,11 +290,11 @@ def _statement(taken: Taken, case: Case | None, said: Statements) -> Statement:
 
 def _differences(record: dict[str, Any], case: Case | None, said: Statements) -> _Faults:
     """Where a detail record is not of what was so; differences in consent are told apart."""
-    if record["facts"] != said.facts.model_dump(mode="json"):
+    if record["facts"] != said.facts.model_dump(mode="json", exclude_none=True):
         yield "I3", "facts"
     if record["carried"] != sorted(said.carried):
         yield "I3", "carried"
-    found, so = record["case"] or {}, case.model_dump(mode="json") if case else {}
+    found, so = record.get("case") or {}, case.model_dump(mode="json") if case else {}
     for name in sorted(found.keys() | so.keys()):
         if found.get(name) != so.get(name):
             yield "I6" if name in _ABOUT_CONSENT else "I3", f"case.{name}"

@@ -42,6 +42,7 @@ class HostileLink:
         self.events = list(directory)
         self.items = list(items)
         self._day = day
+        self.session = 0
 
     async def submit(self, notification: bytes) -> None:
         """Take it, and lose it."""
@@ -57,6 +58,9 @@ class HostileLink:
     async def consistency(self, log: str, sizes: Sequence[int]) -> Sequence[Proof]:
         """See `Link.consistency`."""
         return consistency_of(self._day, log, sizes)
+
+    async def seen(self, log: str, note: bytes) -> None:
+        """Take no notice."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,8 +92,9 @@ def origin() -> Origin:
     trust = Trust.of(hub=HUB, kid=keys.directory.kid, pub=b64u_encode(keys.store.public("directory")))
     made = MemoryCounty(Origin(keys, trust, desk_keys, MemoryDisk()), system_entropy)
     made.found()
-    for desk in DESKS:
-        made.register(desk)
+    for desk in EVERYBODY:
+        if desk.signed:
+            made.register(desk)
         made.settle()
     made.close()
     return Origin(keys, trust, desk_keys, made.disk)

@@ -1,8 +1,8 @@
-"""A disk that remembers in which order it was written and synced, so that the power can be cut afterwards, at any call.
+"""A disk that remembers in which order it was written and synced, so that the power can be cut later, at any call.
 
-It stands below SQLite (a VFS) and passes everything on to the machine's own disk. What is not synced when the power goes
-may have reached the disk or not, each write for itself, and the last one may be torn: so a cut keeps, of each file, what
-its last sync held, and of the later writes whichever a seed chooses.
+It stands below SQLite (a VFS) and passes everything on to the machine's own disk. What is not synced when the power
+goes may have reached the disk or not, each write for itself, and the last one may be torn: so a cut keeps, of each
+file, what its last sync held, and of the later writes whichever a seed chooses.
 """
 
 import random
@@ -58,8 +58,8 @@ class PowerCutDisk(apsw.VFS):
         self.lies = lies
 
     def xOpen(self, name: apsw.URIFilename | str | None, flags: list[int]) -> apsw.VFSFile:  # noqa: N802 - SQLite's name
-        """See SQLite."""
-        return _File(self, name, flags)
+        """See SQLite. What has no name is for the moment, and gone with the power."""
+        return apsw.VFSFile("unix", name, flags) if name is None else _File(self, name, flags)
 
     def note(self, what: object) -> None:
         """Remember that this is so from now on: somebody was told that it survives."""
@@ -98,9 +98,9 @@ class PowerCutDisk(apsw.VFS):
 class _File(apsw.VFSFile):
     """A file of it. Shared memory is not on the disk, and not remembered."""
 
-    def __init__(self, disk: PowerCutDisk, name: apsw.URIFilename | str | None, flags: list[int]) -> None:
+    def __init__(self, disk: PowerCutDisk, name: apsw.URIFilename | str, flags: list[int]) -> None:
         self._disk = disk
-        self._name = str(name.filename() if isinstance(name, apsw.URIFilename) else name)
+        self._name = name.filename() if isinstance(name, apsw.URIFilename) else name
         super().__init__("unix", name, flags)
 
     def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802 - SQLite's names

@@ -34,6 +34,8 @@ WAIT_S = 20
 class Unreachable:
     """`Link`, while nothing gets through."""
 
+    session = 0
+
     async def submit(self, notification: bytes) -> None:
         """See `Link.submit`."""
         raise HubUnreachable("cut")
@@ -48,6 +50,10 @@ class Unreachable:
 
     async def consistency(self, log: str, sizes: Sequence[int]) -> Sequence[Proof]:
         """See `Link.consistency`."""
+        raise HubUnreachable("cut")
+
+    async def seen(self, log: str, note: bytes) -> None:
+        """See `Link.seen`."""
         raise HubUnreachable("cut")
 
 

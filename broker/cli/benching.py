@@ -1,0 +1,47 @@
+"""`tellwise bench`: how its figures are told."""
+
+import json
+import logging
+import sys
+
+from broker.bench import DESK_COUNTS, LEDGER_SIZES, measure, profile
+from broker.cli.telling import say
+
+_LINES = (
+    "{notifications} notifications to {desks} desks, {compartments} compartments each, durable, on one core",
+    "{notifications_per_second} notifications/s, {letters_per_second} letters/s",
+    "{letters_per_cpu_second} letters a CPU second",
+    "{us_per_notification} us a notification at the hub; {floor_us_per_notification} us for its cryptography alone",
+    "floor ratio {floor_ratio}: 1 would be nothing but cryptography",
+    "at half of that load: p50 {p50_ms} ms, p99 {p99_ms} ms, or {p99_in_commits} durable commits of {fsync_ms} ms",
+)
+
+
+def measure_and_say(seconds: float, *, growth: bool, as_json: bool) -> None:
+    """Measure, and tell."""
+    logging.getLogger("tellwise").setLevel(logging.ERROR)
+    figures = measure(seconds, growth=growth, said=lambda what: print(f"measuring: {what}", file=sys.stderr))
+    if as_json:
+        print(json.dumps(figures, sort_keys=True))
+        return
+    for line in _LINES:
+        say(line.format(**figures))
+    if growth:
+        for size in LEDGER_SIZES:
+            rate = figures[f"letters_per_cpu_second_at_{size}_entries"]
+            say(f"{rate} letters a CPU second with {size:,} ledger entries")
+        for count in DESK_COUNTS:
+            rate = figures[f"letters_per_cpu_second_at_{count}_desks"]
+            say(f"{rate} letters a CPU second among {count:,} other desks")
+        say("largest against smallest: {growth_entries} for the ledger, {growth_desks} for desks".format(**figures))
+
+
+def profile_and_say(seconds: float, *, as_json: bool) -> None:
+    """Tell where the time goes."""
+    logging.getLogger("tellwise").setLevel(logging.ERROR)
+    shares = profile(seconds)
+    if as_json:
+        print(json.dumps([{"part": part, "share": round(share, 4)} for part, share in shares]))
+        return
+    for part, share in shares:
+        print(f"{100 * share:5.1f} %  {part}")
