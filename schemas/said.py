@@ -59,7 +59,11 @@ class Said(BaseModel):
         defaults, required, known = _fields(cls)
         if not required <= fields.keys() <= known:
             raise TypeError(f"`{cls.__name__}` has other fields")
-        given = {name: _written(value) for name, value in fields.items() if value is not None}
+        given = {
+            name: value if type(value) is str else _written(value)
+            for name, value in fields.items()
+            if value is not None
+        }
         return json_encode(defaults | given)
 
     @classmethod
@@ -112,9 +116,11 @@ def _written(value: Any) -> Any:
     if kind is datetime:
         return value.isoformat().replace("+00:00", "Z")
     if kind is dict:
-        return {str.__str__(name): _written(member) for name, member in value.items()}
+        return {
+            str.__str__(name): member if type(member) is str else _written(member) for name, member in value.items()
+        }
     if kind is tuple:
-        return [_written(item) for item in value]
+        return [item if type(item) is str else _written(item) for item in value]
     if isinstance(value, Said):
         return value.model_dump(mode="json", exclude_none=True)
     return value

@@ -168,7 +168,7 @@ class Standing:
 
     def _alarm(self) -> None:
         now_s = self._clock.steady_s()
-        if self.is_clear or self._alarmed_s is not None and now_s - self._alarmed_s < ALARM_EVERY_S:
+        if self.is_clear or (self._alarmed_s is not None and now_s - self._alarmed_s < ALARM_EVERY_S):
             return
         self._alarmed_s = now_s
         if self.hold is Hold.BEHIND:

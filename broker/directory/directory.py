@@ -22,22 +22,22 @@ class Desk:
 
     entry: DeskRegistered
 
-    @property
+    @cached_property
     def id(self) -> DeskId:
         """Its name."""
         return self.entry.desk
 
-    @property
+    @cached_property
     def agency(self) -> AgencyId:
         """The agency that it is a unit of."""
         return self.entry.agency
 
-    @property
+    @cached_property
     def desk_type(self) -> DeskType:
         """What it is for."""
         return self.entry.desk_type
 
-    @property
+    @cached_property
     def mailbox(self) -> Mailbox:
         """The random name of its inbox and outbox."""
         return self.entry.mailbox

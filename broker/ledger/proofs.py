@@ -6,7 +6,9 @@ every value. So each byte of an accepted proof is fixed by the format or the key
 Source: C2SP tlog-proof. The format, with bytes, is in this folder's README.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from broker.ledger.checkpoint import NOTE_BYTES_MAX, Checkpoint, CheckpointRejected, VerifierKey, decimal, open_note
 from broker.ledger.merkle import DIGEST_BYTES, HASHES_MAX, SIZE_MAX, Digest, ProofRejected, verify_inclusion
@@ -53,8 +55,18 @@ def format_proof(proof: InclusionProof) -> str:
         note = proof.note.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ProofRejected("note is not utf-8") from error
-    lines = [_FIRST_LINE, f"{_INDEX}{proof.index}", *map(b64_encode, proof.hashes)]
-    return "\n".join(lines) + "\n\n" + note
+    return proof_text(proof.index, proof.hashes, note)
+
+
+def proof_text(index: int, hashes: Sequence[Digest], note: str) -> str:
+    """The text for a proof that we made ourselves; see `InclusionProof` for what these are."""
+    return "\n".join([_FIRST_LINE, f"{_INDEX}{index}", *map(_line, hashes)]) + "\n\n" + note
+
+
+@lru_cache(maxsize=65_536)
+def _line(digest: Digest) -> str:
+    # The proofs of one batch have most of their hashes in common.
+    return b64_encode(digest)
 
 
 def parse_proof(text: str) -> InclusionProof:

@@ -5,7 +5,7 @@ away would be a fork signed by ourselves, and a letter in an inbox before its en
 never recorded.
 """
 
-from broker.ledger.proofs import InclusionProof, format_proof
+from broker.ledger.proofs import proof_text
 from broker.lifecycle.turn import Turn
 from broker.sealing.letters import item_bytes
 from broker.state.delivery import Pending, drop_pending
@@ -21,8 +21,9 @@ def deliver(pending: list[Pending], note: bytes, turn: Turn) -> None:
         note: The signed checkpoint over the lane's ledger as that turn left it.
         turn: The turn in whose transaction they leave.
     """
+    text = note.decode("utf-8")
     for waiting in pending:
-        proof = format_proof(InclusionProof(waiting.index, waiting.hashes, note))
+        proof = proof_text(waiting.index, waiting.hashes, text)
         # The entry is committed, so from here on the item is owed, and may be signed. If we die before this turn
         # commits, the next owner finds it among the pending ones, and the desk drops what it has.
         item = item_bytes(waiting.kind, waiting.content, waiting.entry, proof)

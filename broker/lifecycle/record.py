@@ -170,10 +170,11 @@ def _cover(accepted: Accepted, grant: Grant, desk: Desk, n: int, turn: Turn) -> 
 
 
 @cache
-def _duties(urgency: Urgency, retention: tuple[Retention, ...]) -> tuple[Obligation, ...]:
+def _duties(urgency: Urgency, retention: tuple[Retention, ...]) -> tuple[dict[str, str], ...]:
+    """The obligations of these terms, as they are written: there are few, and every letter has some."""
     retain = [Obligation.of(duty=Duty.RETAIN, value=kept.value) for kept in retention]
     answer = [] if urgency is Urgency.RECORD else [Obligation.of(duty=Duty.ACKNOWLEDGE, value=urgency.value)]
-    return (*retain, *answer)
+    return tuple(obligation.model_dump(mode="json") for obligation in (*retain, *answer))
 
 
 def _receipt(signed: Signed, outcome: Outcome, turn: Turn) -> tuple[ItemKind, Mailbox, bytes]:

@@ -40,8 +40,8 @@ class Event(StrEnum):
     LEDGER_FORKED = "ledger.forked"
     """Alarm, at a desk: the hub does not prove that its ledger only grew."""
     LEDGER_BEHIND = "ledger.behind"
-    """Alarm: a desk holds a checkpoint that this hub signed and does not have: its data is older than it was, or another
-    hub goes on with a copy. Nothing is taken in, decided or signed."""
+    """Alarm: a desk holds a checkpoint that this hub signed and does not have: its data is older than it was, or a copy
+    of it is at work elsewhere. Nothing is taken in, decided or signed."""
     COPY_RESTORED = "copy.restored"
     """Alarm: the data was made from a backup. Nothing is done before every desk has said what it has seen."""
     DESK_AWAITED = "desk.awaited"

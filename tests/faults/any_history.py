@@ -9,6 +9,7 @@ hub and desks have stored, by the checker that looks at them after every other f
 import sys
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -80,19 +81,6 @@ _TAGS = st.lists(st.sampled_from((Tag.CHILD_RELATED, Tag.HOUSING_CASE, Tag.VIOLE
 _EXTRAS = st.frozensets(
     st.sampled_from((Label.HEALTH, Label.IDENTITY, Label.RISK_SUMMARY, Label.STATUS, Label.ADDRESS))
 )
-_Saying = tuple[str, int, int, AreaCode, AreaCode, frozenset[Label], list[Tag], list[DeskId], list[DeskId], list[str]]
-_SAYING: st.SearchStrategy[_Saying] = st.tuples(
-    st.sampled_from([kind.name for kind in TOLD]),
-    _ANY,
-    _PERSONS,
-    _AREAS,
-    _AREAS,
-    _EXTRAS,
-    _TAGS,
-    _SOME_DESKS,
-    _SOME_DESKS,
-    st.lists(st.sampled_from(("later", "by_crn", "rises", "nowhere")), max_size=2),
-)
 _TEAM = st.sampled_from((POLICE.name, POLICE.name, PROBATION.name))
 _ANY = st.integers(0, 9_999)
 """Chooses one of something that is not known before the step is made."""
@@ -121,6 +109,41 @@ def draft_of(
     return compose(kind.name, person, Purpose.PUBLIC_PROTECTION, said, **facts)
 
 
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """Something that a desk says to be told to others."""
+
+    kind: str
+    who: int
+    persona: int
+    area: AreaCode
+    area_old: AreaCode
+    extras: frozenset[Label]
+    flags: tuple[Tag, ...]
+    addressed: tuple[DeskId, ...]
+    attendees: tuple[DeskId, ...]
+    ways: frozenset[str]
+
+
+_SAYINGS = st.lists(
+    st.builds(
+        Saying,
+        kind=st.sampled_from([kind.name for kind in TOLD]),
+        who=_ANY,
+        persona=_PERSONS,
+        area=_AREAS,
+        area_old=_AREAS,
+        extras=_EXTRAS,
+        flags=_TAGS.map(tuple),
+        addressed=_SOME_DESKS.map(tuple),
+        attendees=_SOME_DESKS.map(tuple),
+        ways=st.frozensets(st.sampled_from(("later", "by_crn", "rises", "nowhere")), max_size=2),
+    ),
+    min_size=1,
+    max_size=3,
+)
+
+
 class AnyHistory(RuleBasedStateMachine):
     """One history. Each rule is one thing that can happen next; what cannot, as things are, happens not."""
 
@@ -143,14 +166,15 @@ class AnyHistory(RuleBasedStateMachine):
         self._say(PROBATION.name, control(PEOPLE[0], "case.assessed", CaseAssessed(risk=risk, level=level)))
         self.county.settle()
 
-    @rule(sayings=st.lists(_SAYING, min_size=1, max_size=3))
-    def something_is_said(self, sayings: list[_Saying]) -> None:
+    @rule(sayings=_SAYINGS)
+    def something_is_said(self, sayings: list[Saying]) -> None:
         for saying in sayings:
-            self._say_one(*saying)
+            self._say_one(saying)
 
-    @rule(sayings=st.lists(_SAYING, min_size=1, max_size=3))
-    def more_is_said(self, sayings: list[_Saying]) -> None:
-        self.something_is_said(sayings)
+    @rule(sayings=_SAYINGS)
+    def more_is_said(self, sayings: list[Saying]) -> None:  # a second rule, so that there is as much to tell as to do
+        for saying in sayings:
+            self._say_one(saying)
 
     @rule(persona=_PERSONS, area=_AREAS, area_old=_AREAS, extras=_EXTRAS)
     def somebody_moves(self, persona: int, area: AreaCode, area_old: AreaCode, extras: frozenset[Label]) -> None:
@@ -341,6 +365,15 @@ class AnyHistory(RuleBasedStateMachine):
             yield from (part for leaf in leaves for part in leaf if part is not None)
 
     # --- how it is said ---
+
+    def _say_one(self, saying: Saying) -> None:
+        kind, persona, ways = CATALOGUE[saying.kind], PEOPLE[saying.persona], saying.ways
+        facts: dict[str, Any] = {name: getattr(saying, name) for name in ("flags", "addressed", "attendees")}
+        facts |= {"risk_rises": "rises" in ways, "by_crn": "by_crn" in ways, "has_area": "nowhere" not in ways}
+        if kind.corrects is Need.REQUIRED:
+            facts["corrects"] = self._earlier(saying.who)
+        draft = draft_of(kind, persona, saying.area, saying.area_old, saying.extras, **facts)
+        self._say(self._publisher(kind, saying.who), draft, is_later="later" in ways, persona=persona)
 
     def _say(self, name: DeskId, draft: Draft, *, is_later: bool = False, persona: Persona | None = None) -> None:
         if name not in self.county.directory.desks:  # whoever is not registered finds another way in

@@ -75,7 +75,9 @@ class Origin:
     trust: Trust
     desk_keys: Mapping[DeskId, DeskKeys]
     disk: MemoryDisk
-    """The hub was founded and the first desks were registered; nothing was said yet."""
+    """The hub was founded, the desks that have signed were registered; nothing was said yet."""
+    databases: Mapping[DeskId, bytes]
+    """Of those desks, who know all that."""
 
 
 @cache
@@ -90,14 +92,17 @@ def origin() -> Origin:
         for kid in ("ledger", "voice", "directory"):  # the store keeps in memory what it was asked for
             keys.store.public(kid)
     trust = Trust.of(hub=HUB, kid=keys.directory.kid, pub=b64u_encode(keys.store.public("directory")))
-    made = MemoryCounty(Origin(keys, trust, desk_keys, MemoryDisk()), system_entropy)
+    made = MemoryCounty(Origin(keys, trust, desk_keys, MemoryDisk(), {}), system_entropy)
     made.found()
-    for desk in EVERYBODY:
-        if desk.signed:
-            made.register(desk)
+    signed = [desk for desk in EVERYBODY if desk.signed]
+    for desk in signed:
+        made.register(desk)
         made.settle()
+    for desk in signed:
+        made.run(made.desk(desk.name).hear())
+    databases = {desk.name: bytes(made.database(desk.name).serialize("main")) for desk in signed}
     made.close()
-    return Origin(keys, trust, desk_keys, made.disk)
+    return Origin(keys, trust, desk_keys, made.disk, databases)
 
 
 class MemoryCounty:
@@ -206,14 +211,19 @@ class MemoryCounty:
     def desk(self, name: DeskId) -> "MemoryDesk":
         """One of `EVERYBODY`, registered or not."""
         if name not in self._desks:
-            if name not in self._databases:
-                self._databases[name] = apsw.Connection(":memory:")
-                self._databases[name].execute(DDL)
             keys, trust = self._origin.desk_keys[name], self._origin.trust
-            self._desks[name] = MemoryDesk(
-                name, keys, self._databases[name], trust, self.edge, self.clock, self._entropy
-            )
+            self._desks[name] = MemoryDesk(name, keys, self.database(name), trust, self.edge, self.clock, self._entropy)
         return self._desks[name]
+
+    def database(self, name: DeskId) -> apsw.Connection:
+        """A desk's, whether or not it is at work."""
+        if name not in self._databases:
+            self._databases[name] = apsw.Connection(":memory:")
+            if name in self._origin.databases:
+                self._databases[name].deserialize("main", self._origin.databases[name])
+            else:
+                self._databases[name].execute(DDL)
+        return self._databases[name]
 
     def forget(self, name: DeskId) -> None:
         """The desk is started again: it knows what is in its database and nothing else."""

@@ -153,6 +153,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "another type of data": {"datacontenttype": "application/json"},
     "no id": {"id": None},
     "no source": {"source": None},
+    "a number for its time": {"time": 7},
     "no data": {"data": None},
     "data twice": {"data_base64": b64_encode(b"{}")},
     "data that is text": {"data": "sealed"},

@@ -36,13 +36,12 @@ def turned_away(rate: Rate, asker: str) -> int:
 
 def taken(rate: Rate, asker: str) -> int:
     """How many go through until one is turned away."""
-    count = 0
-    try:
-        while True:
+    for count in range(1_000):
+        try:
             rate.take(asker)
-            count += 1
-    except Problem:
-        return count
+        except Problem:
+            return count
+    raise AssertionError("there is no end to it")
 
 
 # --- how often --------------------------------------------------------------------------------------------------------

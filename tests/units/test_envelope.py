@@ -108,6 +108,7 @@ MALFORMED = {
     "the type of an item": an_event(type=EventType.ITEM.value),
     "another type of data": an_event(datacontenttype="application/json"),
     "a type of data that is none": an_event(datacontenttype=7),
+    "a time that is a number": an_event(time=7),
     "no data": an_event(data=None),
     "data twice": an_event(data_base64=b64_encode(SEALED)),
     "data_base64 that is an object": an_event(data=None, data_base64={}),
