@@ -228,8 +228,9 @@ def key_commitment(content_key: bytes) -> bytes:
 
 
 def _string(text: str) -> bytes:
-    """A string's JSON. What is plain is most of what there is, and is written as it is."""
-    return b'"%b"' % text.encode("ascii") if text.isascii() and text.isalnum() else json_encode(text)
+    """A string's JSON. What needs no escape is most of what there is, and is written as it is."""
+    is_plain = text.isascii() and text.isprintable() and '"' not in text and "\\" not in text
+    return b'"%b"' % text.encode("ascii") if is_plain else json_encode(text)
 
 
 def _least(label: str) -> int:

@@ -69,7 +69,7 @@ TOLD = tuple(
 """Every kind that one of these desks may publish, and that some desk may be told of."""
 
 _T = TypeVar("_T")
-_NAMES = [text for persona in PEOPLE for text in (persona.family, persona.street)]
+_NAMES = [text for persona in PEOPLE for text in (persona.family, persona.street, persona.pnc)]
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_S = 86_400
 

@@ -151,6 +151,17 @@ async def test_a_small_answer_that_would_unfold_to_a_large_one_is_not_unfolded(m
             await link.directory(0, 1)
 
 
+@pytest.mark.parametrize(
+    "status", ["301 Moved Permanently", "302 Found", "307 Temporary Redirect", "308 Permanent Redirect"]
+)
+@story
+async def test_a_way_elsewhere_is_not_taken(status: str) -> None:
+    elsewhere = answer(b"", status, "Location: /elsewhere")
+    async with a_hub_that_says(answer(TOKEN), elsewhere, answer(b'{"items":[]}')) as link:
+        with pytest.raises(HubUnreachable):
+            await link.directory(0, 1)
+
+
 @EVERY
 @story
 async def test_an_answer_without_end_is_cut_off(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:

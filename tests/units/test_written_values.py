@@ -114,3 +114,10 @@ def test_a_letter_is_written_piece_by_piece_as_it_is_written_whole() -> None:
     for label, one in released.items():
         assert one.to_bytes() == json_encode(one.to_json())
         assert sealed[label].to_bytes() == json_encode(sealed[label].to_json())
+
+
+@pytest.mark.parametrize("kid", ["mk", "a-b_c", 'a"b', "a\\b", "a\nb", "é", "", " ", "\x7f", "x"])
+def test_a_key_id_of_any_spelling_is_written_as_json_has_it(kid: str) -> None:
+    sealed = seal(b"a text", Belonging(ID, "elm-police", Label.STATUS), system_entropy(32), kid, system_entropy)
+
+    assert sealed.to_bytes() == json_encode(sealed.to_json())
