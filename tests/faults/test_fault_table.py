@@ -169,7 +169,7 @@ class Seams:
             self._touched.clear()
             with real(store):
                 yield
-                breaks = any([self.is_due(step) for step in sorted(self._touched)])
+                breaks = any(self.is_due(step) for step in sorted(self._touched))
                 if breaks and not self._fault.took_effect:
                     raise Lost(self._fault.step)
             if breaks:
