@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check lint bench format lock clean
+.PHONY: help demo test check lint bench soak format lock clean
 
 BIN := .venv/bin
 COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $(ARGS)
@@ -12,6 +12,7 @@ help:
 	@echo 'make test     run every test; ARGS="-k wheel" to choose'
 	@echo 'make check    format, lint, types and imports, then every test: what CI runs'
 	@echo 'make bench    measure, each figure against its limit'
+	@echo 'make soak     load with faults, fuzzing, any history; LONG=1 over a weekend, SEED=n to repeat'
 	@echo
 	@echo 'make lint     the fast half of check'
 	@echo 'make format   write the code as the formatter wants it'
@@ -39,6 +40,10 @@ bench:
 	@sh .ci/setup.sh run
 	@$(BIN)/tellwise bench $(ARGS)
 
+soak:
+	@sh .ci/setup.sh dev
+	@$(BIN)/python -m tests.soak $(if $(LONG),long,short) $(SEED)
+
 format:
 	@sh .ci/setup.sh dev
 	@$(BIN)/ruff format --quiet .
@@ -53,5 +58,5 @@ lock:
 	@$(COMPILE) --group build -c requirements/dev.txt -o requirements/build.txt >/dev/null
 
 clean:
-	@rm -rf .venv dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf .venv dist .fuzz .soak .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from broker.care.retention import Keeper
 from broker.care.standing import Standing
 from broker.client import Desk, Trust
 from broker.client.card import card_of
@@ -29,6 +30,7 @@ from broker.registrar import Registrar
 from broker.sealing.entropy import Entropy, system_entropy
 from broker.sealing.keyring import HubKeys, load_hub_keys
 from broker.sealing.keystore_file import FileKeyStore
+from broker.settings import Retention
 from broker.state.vault import Vault
 from broker.transport.embedded import EmbeddedTransport
 from broker.transport.ledger_reader import LedgerReader
@@ -41,14 +43,16 @@ from schemas.strict import b64u_encode
 class Tellwise:
     """A running hub on one machine, and the desks that were opened beside it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - every part of it, named once
         self,
         folder: Path,
         hub: Hub,
         transport: EmbeddedTransport,
         stored: LedgerReader,
+        *,
         ledgers: LedgerWindow,
         standing: Standing,
+        keeper: Keeper,
         clock: Clock,
         entropy: Entropy,
     ) -> None:
@@ -64,6 +68,8 @@ class Tellwise:
         """The ledgers, as they are shown to desks."""
         self.standing = standing
         """What is known of what desks have seen, and whether the hub goes on."""
+        self.keeper = keeper
+        """Removes what need not be kept."""
         self.edge = LocalEdge(transport, ledgers, standing)
         """The way to the hub for desks on this machine."""
         self.registrar = Registrar(self._as_committed, self._enter, hub.premises.keys.directory, clock, entropy)
@@ -157,6 +163,7 @@ async def running(
     clock: Clock,
     entropy: Entropy = system_entropy,
     credential: bytes | None = None,
+    retention: Retention | None = None,
 ) -> AsyncIterator[Tellwise]:
     """Run a hub on *folder* until the block ends; then finish what is owed and let go.
 
@@ -167,6 +174,7 @@ async def running(
         clock: Lane time comes from it.
         entropy: Where randomness comes from.
         credential: What the hub's keys are sealed under, if this is no demonstration.
+        retention: How long things are kept; None: nothing is removed by itself.
 
     A hub that was made from a backup, or that has lost what a desk has seen, is given to the caller as it is: desks can
     reach it, and it does nothing before `Tellwise.standing` is clear.
@@ -191,24 +199,38 @@ async def running(
     ledgers = LedgerWindow(stored, keys.ledger, lanes=(premises.lane,), directory=premises.directory_log)
     standing = Standing(hub_home, ledgers, lambda: hub.directory, clock)
     hub = Hub(transport, premises, Vault(keys, entropy), clock, standing.may_go_on)
-    tellwise = Tellwise(folder, hub, transport, stored, ledgers, standing, clock, entropy)
+    # With a vault of its own, since it works in other threads.
+    keeper = Keeper(hub_home / "hub.db", transport, Vault(keys, entropy), standing, retention or Retention(), clock)
+    tellwise = Tellwise(
+        folder,
+        hub,
+        transport,
+        stored,
+        ledgers=ledgers,
+        standing=standing,
+        keeper=keeper,
+        clock=clock,
+        entropy=entropy,
+    )
     turning = asyncio.create_task(hub.run())
-    beginning: asyncio.Task[None] | None = None
+    beside: list[asyncio.Task[None]] = []
     try:
         if await hub.until_caught_up_or_held():
             # Desks must be let in, or they could never say what they have seen.
-            beginning = asyncio.create_task(tellwise.begin())
+            beside.append(asyncio.create_task(tellwise.begin()))
         else:
             await tellwise.begin()
+        if retention is not None:
+            beside.append(asyncio.create_task(keeper.keep()))
         yield tellwise
     except HubStopped:
         await turning  # its error is the reason
         raise
     finally:
         hub.stop()
-        if beginning is not None:
-            beginning.cancel()
-            await asyncio.gather(beginning, return_exceptions=True)
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
         try:
             await turning
         finally:

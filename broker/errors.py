@@ -156,6 +156,17 @@ class HubForked(TellwiseError):
     )
 
 
+class RecordsGone(TellwiseError):
+    """What was asked for was kept as long as it had to be, and was removed."""
+
+    next_step = "Ask the hub's operator what this desk was told while it was away; from here on it hears again."
+
+    def __init__(self, first: int) -> None:
+        """*first* is the number of the first that is still there."""
+        super().__init__(f"what was asked for is not kept any more: {first} is the first that is")
+        self.first = first
+
+
 class DeskBusy(TellwiseError):
     """Another process is at work on this desk's folder."""
 

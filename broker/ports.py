@@ -160,7 +160,11 @@ class Transport(Protocol):
         self, topic: str, start: int, records_max: int, wait_ms: int, *, partition: int = 0
     ) -> Sequence[Record]:
         """Committed records from *start* on, without a group and as often as wanted; empty if none came within
-        *wait_ms*."""
+        *wait_ms*.
+
+        Raises:
+            RecordsGone: some of them were kept as long as they had to be, and were removed.
+        """
 
     def lanes(self, topics: Sequence[tuple[str, int]]) -> AbstractAsyncContextManager[AsyncIterator[LaneEvent]]:
         """Take the lanes over these (topic, partition)s, and say what becomes of them until the block ends.

@@ -112,7 +112,9 @@ async def serve(
     if until_end:
         threading.Thread(target=_wait_for_end, args=(loop, enough), name="standard input", daemon=True).start()
     folder = beside(path, settings.data)
-    async with running(folder, settings.hub, demo=demo, clock=clock, credential=credential) as tellwise:
+    async with running(
+        folder, settings.hub, demo=demo, clock=clock, credential=credential, retention=settings.retention
+    ) as tellwise:
         async with edge_open(tellwise, settings.http, path.parent.absolute(), clock) as url:
             opened(url, tellwise)
             stopped = asyncio.create_task(tellwise.hub.until_ended())

@@ -106,6 +106,30 @@ class Telemetry(_Settings):
         return logging.getLevelNamesMapping()[self.level.upper()]
 
 
+class Retention(_Settings):
+    """How long the hub keeps what it need not keep for ever. Days are those on which it was at work, so that a clock
+    that was set wrong removes nothing early. The ledgers and the directory are never removed."""
+
+    inbox_days: int = Field(default=90, ge=15, le=3_650)
+    """Days that a letter lies in its desk's inbox, sealed, read or not. More than the 14 that a notification lives, and
+    long enough for a desk that was forgotten over a summer: one that comes later has lost letters."""
+    input_days: int = Field(default=14, ge=1, le=3_650)
+    """Days that a notification is kept as it came, sealed, after it was dealt with."""
+    quarantine_days: int = Field(default=90, ge=1, le=3_650)
+    """Days that what was refused is kept, sealed, so that somebody can look why."""
+    detail_days: int | None = Field(default=None, ge=90, le=36_500)
+    """Days that the sealed record of all that a decision used is kept. Without it no decision can be made again, or
+    explained to a court; so it is kept as long as the ledger unless your own retention schedule says otherwise. Whoever
+    verifies the ledger must be told this figure: see `tellwise ledger verify --detail-days`."""
+    checkpoint_days: int = Field(default=2, ge=1, le=3_650)
+    """Days that every signed checkpoint is kept; of those before, the last of each day."""
+
+    @property
+    def days_longest(self) -> int:
+        """The longest of them."""
+        return max(self.inbox_days, self.input_days, self.quarantine_days, self.detail_days or 0, self.checkpoint_days)
+
+
 class HubSettings(_Settings):
     """What `tellwise run` is given."""
 
@@ -117,6 +141,7 @@ class HubSettings(_Settings):
     """The file with the key under which all keys of the hub are kept: 32 bytes that stand nowhere else. Keep it apart
     from the data and its backups; `LoadCredential=` of systemd and mounted secrets are made for it."""
     http: Http = Http()
+    retention: Retention = Retention()
     telemetry: Telemetry = Telemetry()
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import FastAPI, Request, Security
 from fastapi.openapi.models import OAuthFlowClientCredentials, OAuthFlows
@@ -35,6 +35,11 @@ class Permission(StrEnum):
 
 PERMISSION = "x-permission"
 """Where an operation declares it, in the OpenAPI document too."""
+
+
+def declared(permission: Permission, **extra: Any) -> dict[str, Any]:
+    """An operation's declaration, for `openapi_extra`, with what else stands there."""
+    return {PERMISSION: permission.value, **extra}
 
 
 class PermissionUndeclared(RuntimeError):

@@ -14,6 +14,7 @@ from broker.api.documentation import add_documentation
 from broker.api.parts import Parts
 from broker.api.problems import BROKEN, BUSY, install, problem_response
 from broker.api.routes import add_operations
+from broker.errors import FolderUnusable, OutcomeUnknown
 
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
@@ -25,6 +26,8 @@ CARRIED = (
     (b"content-security-policy", b"default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'"),
 )
 """Headers of every answer."""
+
+_DISK_RETRY_S = 5
 
 
 def make_app(parts: Parts) -> FastAPI:
@@ -84,6 +87,10 @@ class Gate:
                     await self._app(scope, receive, answer)
         except ClientDisconnect:
             pass  # nobody is there to be answered, and nothing failed here
+        except (FolderUnusable, OutcomeUnknown) as error:  # a full disk: it passes, and whoever asked comes again
+            telemetry.failed(telemetry.Event.REQUEST_FAILED, error, route=_route(scope))
+            if not status:
+                await problem_response(BUSY, _DISK_RETRY_S)(scope, receive, answer)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is answered once, and said without its text
             telemetry.failed(telemetry.Event.REQUEST_FAILED, error, route=_route(scope))
             if not status:

@@ -93,3 +93,11 @@ async def read_body(request: Request, bytes_max: int, longest_s: float) -> bytes
     except TimeoutError:
         raise Problem(TOO_SLOW) from None
     return bytes(body)
+
+
+def media_type(request: Request) -> str:
+    """The media type of a request's body, in lower case; empty if it says more than that it is UTF-8."""
+    name, _, parameters = request.headers.get("content-type", "").partition(";")
+    if parameters.strip().lower().replace('"', "") not in ("", "charset=utf-8"):
+        return ""
+    return name.strip().lower()

@@ -34,6 +34,9 @@ NOT_YOURS_TO_SAY = Kind(
 )
 NOT_THERE = Kind("not-there", 404, "Not there", "There is nothing here for this desk.")
 NO_SUCH_METHOD = Kind("no-such-method", 405, "No such method", "This address is asked in another way.")
+GONE = Kind(
+    "gone", 410, "Gone", "It was kept as long as it had to be. `first` is the number of the first that is still there."
+)
 TOO_SLOW = Kind("too-slow", 408, "Too slow", "The request did not come in time. Send it again.")
 TOO_LARGE = Kind("too-large", 413, "Too large", "The request is larger than any notification may be.")
 WRONG_MEDIA_TYPE = Kind(
@@ -69,20 +72,21 @@ ALL = tuple(kind for kind in list(globals().values()) if isinstance(kind, Kind))
 class Problem(Exception):
     """An operation cannot be done."""
 
-    def __init__(self, kind: Kind, *, retry_after_s: int | None = None) -> None:
-        """*retry_after_s*: when to come back, in whole seconds."""
+    def __init__(self, kind: Kind, *, retry_after_s: int | None = None, first: int | None = None) -> None:
+        """*retry_after_s*: when to come back, in whole seconds; *first*: of what is gone, where the rest begins."""
         super().__init__(kind.name)
-        self.kind, self.retry_after_s = kind, retry_after_s
+        self.kind, self.retry_after_s, self.first = kind, retry_after_s, first
 
 
-def problem_response(kind: Kind, retry_after_s: int | None = None) -> JSONResponse:
-    """The answer that tells a problem."""
+def problem_response(kind: Kind, retry_after_s: int | None = None, first: int | None = None) -> JSONResponse:
+    """The answer that tells a problem; the arguments are those of `Problem`."""
     headers = {}
     if retry_after_s is not None:
         headers["Retry-After"] = str(retry_after_s)
     if kind.status == UNAUTHENTICATED.status:
         headers["WWW-Authenticate"] = "Bearer"
-    return JSONResponse(as_json(kind), kind.status, headers=headers, media_type=MEDIA_TYPE)
+    told = as_json(kind) | ({} if first is None else {"first": first})
+    return JSONResponse(told, kind.status, headers=headers, media_type=MEDIA_TYPE)
 
 
 def as_json(kind: Kind) -> dict[str, Any]:
@@ -120,6 +124,7 @@ SCHEMA: dict[str, Any] = {
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string"},
+        "first": {"type": "integer", "description": "Of what is gone: the number of the first that is still there."},
     },
 }
 
@@ -132,7 +137,7 @@ def install(app: FastAPI) -> None:
     async def told(_request: Request, error: Exception) -> JSONResponse:
         if not isinstance(error, Problem):
             raise error
-        return problem_response(error.kind, error.retry_after_s)
+        return problem_response(error.kind, error.retry_after_s, error.first)
 
     async def unfit(_request: Request, _error: Exception) -> JSONResponse:
         return problem_response(NOT_AS_ASKED)

@@ -3,27 +3,24 @@
 import asyncio
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
-from urllib.parse import parse_qsl
+from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from broker.api import forms, problems
-from broker.api.access import PERMISSION, TOKEN_PATH, Caller, Permission
-from broker.api.limits import read_body, until_gone
+from broker.api.access import Caller, Permission, declared
+from broker.api.limits import media_type, read_body, until_gone
+from broker.api.logging_in import add_logging_in
 from broker.api.parts import Parts
 from broker.api.problems import Problem, documented
-from broker.assertions import ASSERTION_TYPE
-from broker.assertions import BYTES_MAX as ASSERTION_BYTES_MAX
 from broker.envelope import BATCH_MEDIA_TYPE, MEDIA_TYPE, EventType, NotAnEvent, unwrap_notification, wrap_items
-from broker.errors import NotThere
+from broker.errors import NotThere, RecordsGone
 from broker.ledger.checkpoint import NOTE_BYTES_MAX, CheckpointRejected
 from broker.ledger.merkle import SIZE_MAX
 from broker.sealing.head import LIFE, HeadFields
 from broker.sealing.notification import BYTES_MAX, SealedNotification
-from broker.sealing.rejection import Reason, Rejected
-from broker.sealing.signatures import Algorithm
+from broker.sealing.rejection import Rejected
 from schemas.strict import b64_encode, b64u_encode
 
 _ENVELOPE_BYTES = 4_096
@@ -44,13 +41,9 @@ _T = TypeVar("_T")
 _NAME = Annotated[str, Path(pattern=r"^[a-z0-9]+(?:[-_.][a-z0-9]+)*$", max_length=64)]
 
 
-def _for(permission: Permission, **extra: Any) -> dict[str, Any]:
-    return {PERMISSION: permission.value, **extra}
-
-
 def add_operations(router: APIRouter, parts: Parts) -> None:
     """Add all operations over these parts."""
-    for add in (_speaking, _listening, _ledgers, _seen, _logging_in, _health):
+    for add in (_speaking, _listening, _ledgers, _seen, add_logging_in, _health):
         add(router, parts)
 
 
@@ -83,13 +76,13 @@ same bytes may be handed over again as often as needed.""",
                 problems.EXPIRED,
             ),
         },
-        openapi_extra=_for(
+        openapi_extra=declared(
             Permission.DESK,
             requestBody={"required": True, "content": {MEDIA_TYPE: {"schema": forms.event(EventType.NOTIFICATION)}}},
         ),
     )
     async def hand_over(request: Request, caller: Caller) -> Response:
-        if _media_type(request) != MEDIA_TYPE or "content-encoding" in request.headers:
+        if media_type(request) != MEDIA_TYPE or "content-encoding" in request.headers:
             raise Problem(problems.WRONG_MEDIA_TYPE)
         parts.check_room()
         body = await read_body(request, BYTES_MAX + _ENVELOPE_BYTES, parts.settings.body_s)
@@ -124,9 +117,9 @@ With `wait_s` the answer waits until something comes.""",
                 "description": "The items, none left out; an empty list if none came.",
                 "content": {BATCH_MEDIA_TYPE: {"schema": {"type": "array", "items": forms.event(EventType.ITEM)}}},
             },
-            **documented(*_FOR_DESKS, problems.NOT_THERE, problems.NOT_AS_ASKED),
+            **documented(*_FOR_DESKS, problems.NOT_THERE, problems.GONE, problems.NOT_AS_ASKED),
         },
-        openapi_extra=_for(Permission.DESK),
+        openapi_extra=declared(Permission.DESK),
     )
     async def read_inbox(
         request: Request,
@@ -141,7 +134,10 @@ With `wait_s` the answer waits until something comes.""",
         wait_ms = 1_000 * min(wait_s, parts.settings.wait_longest_s)
         with parts.polls.one(caller.id):
             asked = parts.edge.inbox(caller.mailbox, start, limit, wait_ms)
-            items = await parts.unless_stopping(asked, until_gone(request))  # its place is free when it hangs up
+            try:
+                items = await parts.unless_stopping(asked, until_gone(request))  # its place is free when it hangs up
+            except RecordsGone as gone:
+                raise Problem(problems.GONE, first=gone.first) from None
         sent, size = [], 0
         for item in items or ():
             sent.append(item)
@@ -162,7 +158,7 @@ given other keys.""",
             200: {"description": "The items.", "content": {"application/json": {"schema": forms.ITEMS}}},
             **documented(*_FOR_DESKS, problems.NOT_AS_ASKED),
         },
-        openapi_extra=_for(Permission.DESK),
+        openapi_extra=declared(Permission.DESK),
     )
     async def read_directory(
         _caller: Caller, start: _POSITION = 0, limit: Annotated[int, Query(ge=1, le=_EVENTS_MAX)] = _EVENTS_MAX
@@ -181,7 +177,7 @@ def _ledgers(router: APIRouter, parts: Parts) -> None:
             200: {"description": "A C2SP checkpoint.", "content": {"text/plain": {"schema": forms.TEXT}}},
             **not_there,
         },
-        openapi_extra=_for(Permission.DESK),
+        openapi_extra=declared(Permission.DESK),
     )
     async def checkpoint(_caller: Caller, hub: _NAME, lane: _NAME) -> Response:
         note = await _there(lambda: parts.ledgers.checkpoint(f"{hub}/{lane}"))
@@ -195,7 +191,7 @@ def _ledgers(router: APIRouter, parts: Parts) -> None:
             200: {"description": "One proof for each pair.", "content": {"application/json": {"schema": forms.PROOFS}}},
             **not_there,
         },
-        openapi_extra=_for(Permission.DESK),
+        openapi_extra=declared(Permission.DESK),
     )
     async def consistency(
         _caller: Caller,
@@ -224,7 +220,7 @@ def _ledgers(router: APIRouter, parts: Parts) -> None:
             200: {"description": "The entry.", "content": {"application/json": {"schema": forms.ENTRY}}},
             **not_there,
         },
-        openapi_extra=_for(Permission.DESK),
+        openapi_extra=declared(Permission.DESK),
     )
     async def own_entry(
         caller: Caller, hub: _NAME, lane: _NAME, index: Annotated[int, Path(ge=0, lt=2**53)]
@@ -251,12 +247,12 @@ that was put back to an earlier moment learns by it that it must not go on: it w
                 problems.NOT_AS_ASKED,
             ),
         },
-        openapi_extra=_for(
+        openapi_extra=declared(
             Permission.DESK, requestBody={"required": True, "content": {"text/plain": {"schema": forms.NOTE}}}
         ),
     )
     async def seen(request: Request, caller: Caller, hub: _NAME, lane: _NAME) -> Response:
-        if _media_type(request) != "text/plain" or "content-encoding" in request.headers:
+        if media_type(request) != "text/plain" or "content-encoding" in request.headers:
             raise Problem(problems.WRONG_MEDIA_TYPE)
         note = await read_body(request, NOTE_BYTES_MAX, parts.settings.body_s)
         told = parts.standing
@@ -269,69 +265,6 @@ that was put back to an earlier moment learns by it that it must not go on: it w
         return JSONResponse({"has_it": has_it})
 
 
-def _logging_in(router: APIRouter, parts: Parts) -> None:
-    @router.post(
-        TOKEN_PATH,
-        summary="Log in",
-        description="OAuth 2.0 client credentials with `private_key_jwt`: RFC 6749 section 4.4, RFC 7523 section 2.2.",
-        responses={
-            200: {"description": "Logged in.", "content": {"application/json": {"schema": forms.TOKEN}}},
-            400: {"description": "Not such a request.", "content": {"application/json": {"schema": forms.OAUTH_ERROR}}},
-            401: {
-                "description": "Not a desk of this hub.",
-                "content": {"application/json": {"schema": forms.OAUTH_ERROR}},
-            },
-            **documented(problems.TOO_SLOW, problems.TOO_LARGE, *_LIMITED),
-        },
-        openapi_extra=_for(
-            Permission.ANYBODY,
-            requestBody={
-                "required": True,
-                "content": {"application/x-www-form-urlencoded": {"schema": forms.TOKEN_REQUEST}},
-            },
-        ),
-    )
-    async def log_in(request: Request) -> Response:
-        parts.strangers.take(request.client.host if request.client else "")
-        body = await read_body(request, 2 * ASSERTION_BYTES_MAX, parts.settings.body_s)
-        assertion = _client_assertion(request, body)
-        if isinstance(assertion, Response):
-            return assertion
-        try:
-            desk = parts.assertions.check(assertion, parts.directory(), parts.clock.now())
-        except Rejected as rejected:
-            # The one thing that it may know: a clock that is wrong is nobody's secret, and its owner must set it.
-            return _oauth_error(
-                401,
-                "invalid_client",
-                "not now: compare your clock with Date" if rejected.reason is Reason.FRESHNESS else None,
-            )
-        token = parts.tokens.issue(desk, parts.clock.now())
-        return JSONResponse({"access_token": token, "token_type": "Bearer", "expires_in": parts.tokens.life_s}, 200)
-
-    @router.get(
-        "/.well-known/oauth-authorization-server",
-        summary="How to log in, for programs",
-        description="RFC 8414.",
-        responses={
-            200: {"description": "Metadata.", "content": {"application/json": {"schema": forms.OBJECT}}},
-            **documented(*_LIMITED),
-        },
-        openapi_extra=_for(Permission.ANYBODY),
-    )
-    async def metadata() -> Response:
-        return JSONResponse(
-            {
-                "issuer": parts.url,
-                "token_endpoint": parts.url + TOKEN_PATH,
-                "grant_types_supported": ["client_credentials"],
-                "response_types_supported": [],
-                "token_endpoint_auth_methods_supported": ["private_key_jwt"],
-                "token_endpoint_auth_signing_alg_values_supported": [algorithm.value for algorithm in Algorithm],
-            }
-        )
-
-
 def _health(router: APIRouter, parts: Parts) -> None:
     @router.get(
         "/health",
@@ -340,7 +273,7 @@ def _health(router: APIRouter, parts: Parts) -> None:
             200: {"description": "It does.", "content": {"application/json": {"schema": forms.OBJECT}}},
             **documented(problems.BUSY),
         },
-        openapi_extra=_for(Permission.ANYBODY),
+        openapi_extra=declared(Permission.ANYBODY),
     )
     async def health() -> Response:
         return JSONResponse({"status": "alive"})
@@ -352,7 +285,7 @@ def _health(router: APIRouter, parts: Parts) -> None:
             200: {"description": "It does.", "content": {"application/json": {"schema": forms.OBJECT}}},
             **documented(problems.BUSY, problems.HELD),
         },
-        openapi_extra=_for(Permission.ANYBODY),
+        openapi_extra=declared(Permission.ANYBODY),
     )
     async def ready() -> Response:
         parts.check_at_work()
@@ -373,35 +306,3 @@ def _of_another_time(head: HeadFields, now: datetime) -> problems.Kind:
     if now.timestamp() >= head.exp:
         return problems.EXPIRED
     return problems.CLOCK_AHEAD if head.exp - head.iat == LIFE.total_seconds() else problems.NOT_A_NOTIFICATION
-
-
-def _media_type(request: Request) -> str:
-    name, _, parameters = request.headers.get("content-type", "").partition(";")
-    if parameters.strip().lower().replace('"', "") not in ("", "charset=utf-8"):
-        return ""
-    return name.strip().lower()
-
-
-def _client_assertion(request: Request, body: bytes) -> str | Response:
-    """The assertion in a request for a token, or what is wrong with the request (RFC 6749, section 5.2)."""
-    if _media_type(request) != "application/x-www-form-urlencoded":
-        return _oauth_error(400, "invalid_request")
-    try:
-        pairs = parse_qsl(
-            body.decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=10
-        )
-    except ValueError:
-        return _oauth_error(400, "invalid_request")
-    form = dict(pairs)
-    if len(form) != len(pairs):  # RFC 6749, section 3.2: no parameter twice
-        return _oauth_error(400, "invalid_request")
-    if form.get("grant_type") != "client_credentials":
-        return _oauth_error(400, "unsupported_grant_type" if "grant_type" in form else "invalid_request")
-    if form.get("client_assertion_type") != ASSERTION_TYPE or not form.get("client_assertion"):
-        return _oauth_error(401, "invalid_client")
-    return form["client_assertion"]
-
-
-def _oauth_error(status: int, error: str, description: str | None = None) -> Response:
-    told = {"error": error} if description is None else {"error": error, "error_description": description}
-    return JSONResponse(told, status)

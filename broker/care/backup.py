@@ -9,7 +9,7 @@ Source: https://sqlite.org/backup.html, https://sqlite.org/c3ref/backup_finish.h
 import os
 import time
 from contextlib import closing
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import apsw
@@ -41,7 +41,9 @@ _BETWEEN_STEPS_S = 0.002
 """For others who wait for the disk."""
 
 
-def back_up(home: Path, to: Path, now: datetime, *, credential: Path | None) -> Manifest:
+def back_up(
+    home: Path, to: Path, now: datetime, *, credential: Path | None, detail_days: int | None = None
+) -> Manifest:
     """Copy a hub's folder, and verify the copy.
 
     Args:
@@ -49,6 +51,7 @@ def back_up(home: Path, to: Path, now: datetime, *, credential: Path | None) -> 
         to: Where the backup will be; not there yet. It is there whole or not at all.
         now: The time.
         credential: The hub's, so that it is never copied, wherever it lies. None for a demonstration.
+        detail_days: Details of entries that are older may be gone; None: none may.
 
     Raises:
         FolderUnusable: something cannot be read or written, or *to* is there.
@@ -65,7 +68,7 @@ def back_up(home: Path, to: Path, now: datetime, *, credential: Path | None) -> 
             if data is None:
                 raise FolderUnusable(f"`{home / name}` is not there")
             write_whole(filling / name, data)
-        verified(filling)
+        verified(filling, now, detail_days)
         manifest = Manifest.of(
             hub=trust.hub,
             made_at=now,
@@ -76,8 +79,8 @@ def back_up(home: Path, to: Path, now: datetime, *, credential: Path | None) -> 
     return manifest
 
 
-def verified(folder: Path) -> Report:
-    """What verifying a copy says; nothing is wrong with it.
+def verified(folder: Path, now: datetime, detail_days: int | None = None) -> Report:
+    """What verifying a copy says; nothing is wrong with it. The arguments are those of `back_up`.
 
     Raises:
         BackupRefused: something is.
@@ -85,7 +88,7 @@ def verified(folder: Path) -> Report:
     """
     if not is_whole(folder / DATABASE):
         raise BackupRefused(f"`{folder / DATABASE}` is damaged")
-    report = verify_hub(folder)
+    report = verify_hub(folder, (), None if detail_days is None else now - timedelta(days=detail_days))
     if report.findings:
         first = report.findings[0]
         raise BackupRefused(f"{len(report.findings)} findings, the first: {first.where}: {first.what}")

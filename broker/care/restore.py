@@ -14,7 +14,7 @@ from broker.files import private_folder, write_whole
 _READ_BYTES = 2**20
 
 
-def put_back(backup: Path, home: Path, hub: str, now: datetime) -> Manifest:
+def put_back(backup: Path, home: Path, hub: str, now: datetime, *, detail_days: int | None = None) -> Manifest:
     """Make a hub's folder from a backup. It is there whole or not at all.
 
     Args:
@@ -22,6 +22,7 @@ def put_back(backup: Path, home: Path, hub: str, now: datetime) -> Manifest:
         home: The hub's own folder; not there yet, or empty.
         hub: The name of the hub that will run there.
         now: The time.
+        detail_days: Details of entries that are older may be gone; None: none may.
 
     Raises:
         BackupRefused: a file is missing or not the one that was copied, the ledgers are not as they were signed, or it
@@ -37,7 +38,7 @@ def put_back(backup: Path, home: Path, hub: str, now: datetime) -> Manifest:
             _copy(backup / file.name, filling / file.name)
             if described(filling, file.name) != file:
                 raise BackupRefused(f"`{backup / file.name}` is not the file that was backed up")
-        verified(filling)
+        verified(filling, now, detail_days)
         if ledgers_of(filling) != manifest.ledgers:
             raise BackupRefused("the ledgers do not reach as far as the manifest says")
         mark = Restored.of(made_at=manifest.made_at, restored_at=now)

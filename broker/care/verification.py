@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 
 from broker.client import Trust
@@ -14,12 +15,13 @@ from broker.transport.tables import TABLES
 _LEDGER_TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name LIKE 'ledger!_%' ESCAPE '!'"
 
 
-def verify_hub(home: Path, kept: Iterable[KeptNote] = ()) -> Report:
+def verify_hub(home: Path, kept: Iterable[KeptNote] = (), details_before: datetime | None = None) -> Report:
     """Verify the ledgers of a hub.
 
     Args:
         home: The hub's own folder: `hub.db` and `trust.json`.
         kept: Checkpoints that desks kept.
+        details_before: Details of entries before this may have been removed; None: none may.
 
     Raises:
         FolderUnusable: something that must be read cannot be.
@@ -28,7 +30,7 @@ def verify_hub(home: Path, kept: Iterable[KeptNote] = ()) -> Report:
     path = home / "hub.db"
     try:
         with LedgerFile(path) as stored:
-            report = verify_ledgers(stored, trust.hub, trust.key, kept)
+            report = verify_ledgers(stored, trust.hub, trust.key, kept, details_before)
     except UnicodeDecodeError:  # a ledger's name, where a damaged or altered file holds bytes that are no text
         raise FolderUnusable(f"cannot use `{path}`: a name in it is not text") from None
     _check_indexes(path, report)

@@ -1,5 +1,6 @@
 """`tellwise data`: a hub's data backed up and put back, looked through, and let go on."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +10,7 @@ from broker.cli.ending import carefully
 
 if TYPE_CHECKING:
     from broker.care.manifest import Manifest
+    from broker.health import Finding
 
 data = typer.Typer(help="The hub's data: backed up, put back, looked through.", no_args_is_help=True)
 
@@ -57,6 +59,45 @@ def accept_restored(
     carefully(lambda: _accept(config))
 
 
+@data.command()
+def check(
+    config: _CONFIG,
+    demo: _DEMO = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")] = False,
+) -> None:
+    """Look through all of the hub's data: the file, the ledgers, every row of state, what waits to leave.
+
+    Exit code 0: all is sound. 1: a problem was found, and its next step is named. 2: it could not be looked.
+    """
+    from broker.cli.doctor import say_findings
+
+    if say_findings(carefully(lambda: _check(config, demo=demo)), as_json=as_json):
+        raise typer.Exit(1)
+
+
+def _check(config: Path, *, demo: bool) -> "list[Finding]":
+    from broker.app import hub_folder, hub_keys
+    from broker.care.soundness import inspect
+    from broker.cli.verify_folder import kept_in
+    from broker.client import Trust
+    from broker.clock import SystemClock
+    from broker.errors import FolderUnusable
+    from broker.sealing.entropy import system_entropy
+    from broker.sealing.keystore_file import read_credential
+    from broker.settings import HubSettings, beside, load_settings
+
+    settings = load_settings(config, HubSettings)
+    folder = beside(config, settings.data)
+    Trust.load(hub_folder(folder) / "trust.json")
+    if not (hub_folder(folder) / "keyring.json").exists():  # never made in passing
+        raise FolderUnusable(f"`{hub_folder(folder)}` holds no hub's keys")
+    credential = None if demo else read_credential(beside(config, settings.credential))
+    keys = hub_keys(folder, settings.hub, system_entropy, demo=demo, credential=credential)
+    days = settings.retention.detail_days
+    before = None if days is None else SystemClock().now() - timedelta(days=days)
+    return inspect(hub_folder(folder), keys, kept_in(folder), before)
+
+
 def _backup(to: Path, config: Path, *, demo: bool) -> None:
     from broker.app import hub_folder
     from broker.care.backup import back_up
@@ -67,7 +108,9 @@ def _backup(to: Path, config: Path, *, demo: bool) -> None:
     settings = load_settings(config, HubSettings)
     credential = None if demo else beside(config, settings.credential)
     home = hub_folder(beside(config, settings.data))
-    manifest = back_up(home, to.absolute(), SystemClock().now(), credential=credential)
+    manifest = back_up(
+        home, to.absolute(), SystemClock().now(), credential=credential, detail_days=settings.retention.detail_days
+    )
     say(bold(f"Backed up and verified: {to}"))
     _say(manifest)
     if demo:
@@ -85,7 +128,9 @@ def _restore(source: Path, config: Path) -> None:
 
     settings = load_settings(config, HubSettings)
     home = hub_folder(beside(config, settings.data))
-    manifest = put_back(source.absolute(), home, settings.hub, SystemClock().now())
+    manifest = put_back(
+        source.absolute(), home, settings.hub, SystemClock().now(), detail_days=settings.retention.detail_days
+    )
     say(bold(f"Put back and verified: {home}"))
     _say(manifest)
     say(

@@ -23,9 +23,14 @@ def doctor(
 
     Exit code 0: no problem. 1: a problem was found, and its next step is named. 2: it could not be looked.
     """
+    if say_findings(carefully(lambda: _looked(config)), as_json=as_json):
+        raise typer.Exit(1)
+
+
+def say_findings(findings: "Sequence[Finding]", *, as_json: bool) -> bool:
+    """Tell what checks found. Returns whether there is a problem."""
     from broker.health import Severity
 
-    findings = carefully(lambda: _looked(config))
     problems = sum(each.severity is Severity.PROBLEM for each in findings)
     warnings = sum(each.severity is Severity.WARNING for each in findings)
     if as_json:
@@ -35,8 +40,7 @@ def doctor(
         print(json.dumps({"findings": listed, "problems": problems, "warnings": warnings}))
     else:
         _say(findings, problems, warnings)
-    if problems:
-        raise typer.Exit(1)
+    return problems > 0
 
 
 def _looked(config: Path | None) -> "list[Finding]":

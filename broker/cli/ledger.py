@@ -6,6 +6,7 @@ that a desk is given, and nothing of the hub's.
 
 import json
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,15 +28,25 @@ _Log = Annotated[
 
 
 @ledger.command()
-def verify(data: _Data) -> None:
+def verify(
+    data: _Data,
+    detail_days: Annotated[
+        int | None,
+        typer.Option(
+            "--detail-days", min=0, help="Details that are older may be gone: the hub's own `retention.detail_days`."
+        ),
+    ] = None,
+) -> None:
     """Recompute everything, and compare it with every checkpoint that desks in the folder kept.
 
     Exit code 0: all is as it was signed. 1: it is not, and it is said where. 2: it cannot be read.
     """
     from broker.cli.telling import say_report
     from broker.cli.verify_folder import verify_folder
+    from broker.clock import SystemClock
 
-    if say_report(carefully(lambda: verify_folder(data))):
+    before = None if detail_days is None else SystemClock().now() - timedelta(days=detail_days)
+    if say_report(carefully(lambda: verify_folder(data, before))):
         raise typer.Exit(1)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from broker.settings import DeskSettings, Http, HubSettings, Telemetry
+from broker.settings import DeskSettings, Http, HubSettings, Retention, Telemetry
 
 _WIDTH = 118
 
@@ -40,7 +40,7 @@ def _text(model: type[BaseModel], given: dict[str, str]) -> str:
 
 
 def _table(annotation: Any) -> type[BaseModel] | None:
-    return annotation if annotation in (Http, Telemetry) else None
+    return annotation if annotation in (Http, Retention, Telemetry) else None
 
 
 def _fields(model: type[BaseModel], given: dict[str, str], skip: set[str]) -> list[str]:

@@ -29,6 +29,8 @@ def say_report(report: Report) -> bool:
     )
     for log, count in report.unsigned.items():
         say(f"{log}: the last {count} entries are not signed yet; their letters have not left", 2)
+    if report.details_removed:
+        say(f"{report.details_removed} details, the oldest, were not to be kept any longer and are gone", 2)
     for finding in report.findings:
         say(f"FOUND {finding.where}: {finding.what}", 2)
     say("not as it was signed" if report.findings else "all is as it was signed", 2)

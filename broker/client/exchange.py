@@ -11,7 +11,15 @@ from collections.abc import Awaitable, Callable
 from broker import telemetry
 from broker.client.desk import Desk
 from broker.client.inbox import Heard
-from broker.errors import ClockApart, HubForked, HubUnreachable, NotAdmitted, OpeningRefused
+from broker.errors import (
+    ClockApart,
+    FolderUnusable,
+    HubForked,
+    HubUnreachable,
+    NotAdmitted,
+    OpeningRefused,
+    RecordsGone,
+)
 from broker.sealing.entropy import system_entropy
 from broker.telemetry import Event
 
@@ -37,7 +45,6 @@ async def exchange(desk: Desk, heard: Callable[[Heard], None], stop: asyncio.Eve
 
     Raises:
         DeskBusy: another process is at work on the folder.
-        FolderUnusable: the disk does not let us.
     """
 
     async def send() -> None:
@@ -71,10 +78,21 @@ async def _patiently(loop: Callable[[], Awaitable[None]], desk: Desk, stop: asyn
         try:
             await loop()
             return
-        except (HubUnreachable, NotAdmitted, ClockApart, HubForked, OpeningRefused) as error:
+        except (
+            HubUnreachable,
+            NotAdmitted,
+            ClockApart,
+            HubForked,
+            OpeningRefused,
+            RecordsGone,
+            FolderUnusable,
+        ) as error:
             if asyncio.get_running_loop().time() - began > PAUSE_LONGEST_S:
                 pause_s = PAUSE_FIRST_S  # it went well for a while
-            telemetry.emit(Event.HUB_UNREACHABLE, level=logging.WARNING, desk=desk.name, reason=type(error).__name__)
+            what, level = Event.HUB_UNREACHABLE, logging.WARNING
+            if isinstance(error, FolderUnusable):
+                what, level = Event.STORE_FAILED, logging.ERROR
+            telemetry.emit(what, level=level, desk=desk.name, reason=type(error).__name__)
             named_s = error.retry_after_s if isinstance(error, HubUnreachable) else None
             await _until(stop, named_s or pause_s * (0.8 + system_entropy(1)[0] / 640))
             pause_s = min(pause_s * 2, PAUSE_LONGEST_S)

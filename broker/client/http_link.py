@@ -16,7 +16,7 @@ import httpx2
 
 from broker.assertions import APART_MAX_S, ASSERTION_TYPE, make_assertion
 from broker.envelope import MEDIA_TYPE, NotAnEvent, unwrap_items, wrap_notification
-from broker.errors import ClockApart, HubForked, HubUnreachable, NotAdmitted
+from broker.errors import ClockApart, HubForked, HubUnreachable, NotAdmitted, RecordsGone
 from broker.ledger.merkle import DIGEST_BYTES, Digest, Proof
 from broker.ports import Clock
 from broker.sealing.entropy import Entropy
@@ -100,7 +100,12 @@ class HttpLink:
         """See `Link.inbox`."""
         self._mailbox = mailbox
         query = {"start": start, "limit": items_max, "wait_s": wait_ms // 1_000}
-        body = await self._get(f"/v1/inboxes/{mailbox}/items", query, wait_ms / 1_000)
+        path = f"/v1/inboxes/{mailbox}/items"
+        status, body = await self._ask("GET", path, query=query, wait_s=wait_ms / 1_000)
+        if status == 410:
+            raise _gone(body, start)
+        if status != 200:
+            raise HubUnreachable(f"it answers {status}")
         try:
             return unwrap_items(body, start)
         except NotAnEvent as error:
@@ -135,8 +140,8 @@ class HttpLink:
         if _members(body).get("has_it") is not True:
             raise HubForked(f"the hub does not have what it signed of `{log}`")
 
-    async def _get(self, path: str, query: dict[str, int], wait_s: float = 0) -> bytes:
-        status, body = await self._ask("GET", path, query=query, wait_s=wait_s)
+    async def _get(self, path: str, query: dict[str, int]) -> bytes:
+        status, body = await self._ask("GET", path, query=query)
         if status != 200:
             raise HubUnreachable(f"it answers {status}")
         return body
@@ -245,6 +250,13 @@ def _plain(error: Exception) -> str:
         case httpx2.ConnectError():
             return "no connection"
     return "the connection broke"
+
+
+def _gone(body: bytes, start: int) -> RecordsGone | HubUnreachable:
+    first = _members(body).get("first")
+    if not isinstance(first, int) or isinstance(first, bool) or not start < first < 2**53:
+        return HubUnreachable("its answer is not where the rest begins")
+    return RecordsGone(first)
 
 
 def _seconds(answer: httpx2.Response) -> float | None:

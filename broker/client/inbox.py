@@ -15,7 +15,7 @@ from broker.client.link import Link
 from broker.client.opening import OpenedLetter, Proven, open_letter, open_package, open_receipt, prove
 from broker.client.store import INBOX, DeskStore, StoredLetter
 from broker.client.watch import check_growth, check_standing, tell_seen
-from broker.errors import OpeningRefused
+from broker.errors import OpeningRefused, RecordsGone
 from broker.ledger.checkpoint import Checkpoint
 from broker.ledger.exhibit import ledgers
 from broker.ledger.proofs import parse_proof
@@ -61,6 +61,7 @@ class Inbox:
 
         Raises:
             HubForked, HubUnreachable, NotAdmitted: what was taken before stays taken.
+            RecordsGone: items were removed at the hub before we came for them. It is noted; the next look goes on.
         """
         heard = Heard()
         await self._tell_seen()  # first: whoever lost something must know it before it says anything
@@ -68,7 +69,11 @@ class Inbox:
         await self._tell_seen()
         while self.mailbox is not None:
             start = self._store.position(INBOX)
-            items = await self._link.inbox(self.mailbox, start, _ITEMS_MAX, wait_ms)
+            try:
+                items = await self._link.inbox(self.mailbox, start, _ITEMS_MAX, wait_ms)
+            except RecordsGone as gone:
+                self._go_on_from(start, gone.first)
+                raise
             if not items:
                 await check_standing(self._directory.directory.hub.entry.lanes, self._store, self._link)
                 break
@@ -85,6 +90,15 @@ class Inbox:
                 working.link(letter.cover.traceparent for letter in heard.letters[letters:])
             wait_ms = 0
         return heard
+
+    def _go_on_from(self, start: int, first: int) -> None:
+        """Items are lost to us, and somebody must be told; what comes after them is not to wait for that."""
+        # LIMIT: a hub that lies about where the rest begins hides what is there; but it could as well show us nothing.
+        with self._store.transaction():
+            self._store.put_incident(start, Reason.GONE, str(first).encode("ascii"))
+            self._store.move(INBOX, first)
+        telemetry.count(telemetry.Count.INCIDENT_NOTED)
+        telemetry.emit(Event.ITEMS_MISSED, level=logging.CRITICAL, desk=self._name, expected=start, found=first)
 
     async def _tell_seen(self) -> None:
         """Once a session, and as soon as we know the hub."""

@@ -28,7 +28,11 @@ class Link(Protocol):
         """
 
     async def inbox(self, mailbox: Mailbox, start: int, items_max: int, wait_ms: int) -> Sequence[bytes]:
-        """The items of an inbox from number *start*, counted from 0; empty if none came within *wait_ms*."""
+        """The items of an inbox from number *start*, counted from 0; empty if none came within *wait_ms*.
+
+        Raises:
+            RecordsGone: the hub has removed some of them, because nobody came for them for very long.
+        """
 
     async def directory(self, start: int, items_max: int) -> Sequence[bytes]:
         """The directory's events and checkpoints from number *start*, counted from 0."""

@@ -15,7 +15,7 @@ from broker.errors import FolderUnusable
 from broker.ledger.checkpoint import Checkpoint
 from broker.sealing.packages import Outcome
 from broker.sealing.rejection import Reason
-from broker.transport.database import faults_of_the_folder, open_database
+from broker.transport.database import faults_of_the_folder, folder_unusable, is_fault_of_the_folder, open_database
 from schemas import NotificationId
 from schemas.strict import json_decode, json_encode
 
@@ -105,6 +105,7 @@ class DeskStore:
         Raises:
             FolderUnusable, EngineUnsafe: as `open_database`.
         """
+        self._path = path
         self._db = open_database(path, DDL)
 
     def close(self) -> None:
@@ -113,14 +114,22 @@ class DeskStore:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """When the block ends, all of it survives a power cut; if it raises, none of it happened."""
-        self._db.execute("BEGIN IMMEDIATE")
+        """When the block ends, all of it survives a power cut; if it raises, none of it happened.
+
+        Raises:
+            FolderUnusable: the disk or the file does not let us. None of it is seen until the next transaction; if it
+                was the sync that failed, a restart before that may find all of it.
+        """
         try:
+            self._db.execute("BEGIN IMMEDIATE")
             yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
+            self._db.execute("COMMIT")
+        except BaseException as error:
+            if self._db.in_transaction:  # else SQLite took everything back by itself, as it does when the disk is full
+                self._db.execute("ROLLBACK")
+            if isinstance(error, apsw.Error) and is_fault_of_the_folder(error):
+                raise folder_unusable(self._path, error) from error
             raise
-        self._db.execute("COMMIT")
 
     # --- counts and cursors ---
 

@@ -6,7 +6,10 @@ out of band, the signatures that lead from it, and the checkpoints that desks ke
 What is checked, in this order for each ledger:
 
 1. entries are numbered from 0 without a gap, and each is one of ours
-2. each detail record is the one that its entry commits to, and none is missing or left over
+2. each detail record is the one that its entry commits to, and none is missing or left over; whoever verifies may say
+   how old one is that was removed in order. Nothing that lies in the file says so: it would be as easily forged as the
+   removal. The entry's own time tells how old it is, and since the oldest go first, one that is missing behind one that
+   is there was taken by somebody else
 3. every checkpoint is signed, and its root is that of as many entries
 4. the stored right edge is that of all entries
 5. letters of a desk are counted without a gap; each disclosure names a decision about the same notification, made under
@@ -17,7 +20,8 @@ What is checked, in this order for each ledger:
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from datetime import datetime
+from typing import NamedTuple, Protocol
 
 from broker.directory import Directory, Hub, PolicyActivated, read_event
 from broker.errors import UnknownDesk
@@ -78,13 +82,19 @@ class Report:
     disclosures: int = 0
     checkpoints: int = 0
     kept: int = 0
+    details_before: datetime | None = None
+    """Details of entries before this may have been removed."""
+    details_removed: int = 0
+    """Details that are missing, all of them older than that and than every one that is there."""
 
     def find(self, where: str, what: str) -> None:
         """Note a finding."""
         self.findings.append(Finding(where, what))
 
 
-def verify_ledgers(stored: StoredLedgers, hub: str, key: VerifyKey, kept: Iterable[KeptNote]) -> Report:
+def verify_ledgers(
+    stored: StoredLedgers, hub: str, key: VerifyKey, kept: Iterable[KeptNote], details_before: datetime | None = None
+) -> Report:
     """Verify all ledgers of a hub.
 
     Args:
@@ -92,8 +102,10 @@ def verify_ledgers(stored: StoredLedgers, hub: str, key: VerifyKey, kept: Iterab
         hub: Its name.
         key: Its directory key.
         kept: Checkpoints that desks kept.
+        details_before: Details of entries that were recorded before this may be missing, because they need not be kept
+            for longer; None: none may.
     """
-    report = Report()
+    report = Report(details_before=details_before)
     kept = list(kept)
     claimed = {size for note in kept if (size := _claimed_size(note.note)) is not None}
     directory_log = f"{hub}/directory"
@@ -122,9 +134,17 @@ class _Roots:
     at: dict[int, Digest]
 
 
+class _Owed(NamedTuple):
+    """The detail record that an entry commits to."""
+
+    digest: str
+    at: datetime
+    """When the entry was recorded."""
+
+
 class _Check(Protocol):
-    def entry(self, index: int, data: bytes) -> str | None:
-        """Check one entry; returns the digest of the detail record that it commits to, if it does to one."""
+    def entry(self, index: int, data: bytes) -> "_Owed | None":
+        """Check one entry; returns what it says of its detail record, if it commits to one."""
 
     def end(self) -> None:
         """All entries were seen."""
@@ -177,20 +197,32 @@ class _Details:
     def __init__(self, rows: Iterator[tuple[int, bytes]], log: str, report: Report) -> None:
         self._rows, self._log, self._report = rows, log, report
         self._next = next(rows, None)
+        self._has_one = False
 
-    def match(self, index: int, digest: str | None) -> None:
+    def match(self, index: int, owed: _Owed | None) -> None:
         while self._next is not None and self._next[0] < index:
             self._left_over()
         sealed = None
         if self._next is not None and self._next[0] == index:
             sealed = self._next[1]
             self._next = next(self._rows, None)
-        if digest is None and sealed is None:
+        if owed is None and sealed is None:
             return
         if sealed is None:
-            self._report.find(f"{self._log}, detail {index}", "missing")
-        elif digest is None or detail_digest(sealed) != digest:
+            self._miss(index, owed)
+            return
+        self._has_one = True
+        if owed is None or detail_digest(sealed) != owed.digest:
             self._report.find(f"{self._log}, detail {index}", "not the one that entry commits to")
+
+    def _miss(self, index: int, owed: _Owed | None) -> None:
+        before = self._report.details_before
+        if before is None or owed is None or owed.at >= before:
+            self._report.find(f"{self._log}, detail {index}", "missing")
+        elif self._has_one:  # those that need not be kept go oldest first
+            self._report.find(f"{self._log}, detail {index}", "missing, and an older one is there")
+        else:
+            self._report.details_removed += 1
 
     def end(self) -> None:
         while self._next is not None:
@@ -210,7 +242,7 @@ class _DirectoryCheck:
         self.directory = Directory()
         self.policies: set[str] = set()
 
-    def entry(self, index: int, data: bytes) -> str | None:
+    def entry(self, index: int, data: bytes) -> _Owed | None:
         try:
             event = read_event(data, self._key)
             self.directory = self.directory.after(event)
@@ -235,7 +267,7 @@ class _LaneCheck:
         self._decisions: dict[str, str] = {}
         self._disclosures: list[tuple[int, str, str]] = []
 
-    def entry(self, index: int, data: bytes) -> str | None:
+    def entry(self, index: int, data: bytes) -> _Owed | None:
         where = f"{self._log}, entry {index}"
         try:
             entry = read_entry(data)
@@ -246,7 +278,7 @@ class _LaneCheck:
             self._report.find(where, "names a directory larger than there is")
         return self._note(entry, index, data, where)
 
-    def _note(self, entry: Entry, index: int, data: bytes, where: str) -> str | None:
+    def _note(self, entry: Entry, index: int, data: bytes, where: str) -> _Owed | None:
         match entry:
             case Disclosure(to=to, n=n):
                 self._report.disclosures += 1
@@ -259,9 +291,9 @@ class _LaneCheck:
             case Decision():
                 self._decisions[b64u_encode(leaf_hash(data))] = entry.id
                 self._check_policy(entry.policy, where)
-                return entry.detail
+                return _Owed(entry.detail, entry.ts)
             case Refusal():
-                return entry.detail
+                return _Owed(entry.detail, entry.ts)
         return None
 
     def _check_desk(self, desk: DeskId, size: int, where: str) -> None:

@@ -42,6 +42,8 @@ class Reason(StrEnum):
     """The ledger entry speaks of another letter, desk or content."""
     FORK = "fork"
     """A checkpoint that contradicts one that was kept."""
+    GONE = "gone"
+    """Nothing was wrong with it: it was removed at the hub before this desk came for it."""
     REPLAY = "replay"
     OBLIGATION = "obligation"
     """An obligation that this desk does not know how to perform."""

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
+from typing import TypeVar
 
 from broker.errors import Fenced, TellwiseError
 from broker.ports import Assigned, Clock, LaneEvent, Record, Revoked, RowKey, SealedRow, Table, Tx
@@ -19,7 +20,9 @@ from broker.transport.reader import Reader
 from broker.transport.records import Partition, Publication, lane_name
 from broker.transport.tables import TABLES
 from broker.transport.turn import EmbeddedTx
-from broker.transport.writer import Writer
+from broker.transport.writer import Write, Writer
+
+T = TypeVar("T")
 
 
 class EmbeddedTransport:
@@ -90,6 +93,22 @@ class EmbeddedTransport:
                 self._blocks_open -= 1
                 if not self._blocks_open:
                     self._lock.release()
+
+    async def prune(self, removal: Write[T]) -> T:
+        """Remove something, as a transaction of its own between turns; see pruning.py.
+
+        Raises:
+            FolderUnusable, OutcomeUnknown: as `publish`.
+        """
+        return await self._writer.commit(removal)
+
+    def row(self, lane: str, table: Table, key: RowKey) -> SealedRow | None:
+        """A row of a lane's state, for whoever removes what is used up."""
+        return self._reader.row(lane, table, key)
+
+    def rows_after(self, lane: str, table: Table, key: RowKey, most: int) -> list[tuple[RowKey, SealedRow]]:
+        """At most *most* rows of a lane's state behind *key*, in the order of their keys."""
+        return self._reader.rows_after(lane, table, key, most)
 
     async def close(self) -> None:
         """See `Transport.close`."""

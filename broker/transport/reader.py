@@ -64,6 +64,16 @@ class Reader:
         )
         return found
 
+    def rows_after(self, lane: str, table: Table, key: RowKey, most: int) -> list[tuple[RowKey, SealedRow]]:
+        """At most *most* rows behind *key*, in the order of their keys."""
+        found: list[Any] = self._look(
+            lambda connection: connection.execute(
+                "SELECT key, value FROM state WHERE lane = ? AND tbl = ? AND key > ? ORDER BY key LIMIT ?",
+                (lane, table, key, most),
+            ).fetchall()
+        )
+        return found
+
     def frontier(self, log: str) -> bytes | None:
         """See `Lane.frontier`."""
         return self._look(lambda connection: turn.frontier_of(connection, log))

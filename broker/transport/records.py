@@ -7,9 +7,11 @@ and another process that appends in between is no surprise.
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import apsw
 
+from broker.errors import RecordsGone
 from broker.ports import Record
 
 Partition = tuple[str, int]
@@ -60,13 +62,23 @@ def append(connection: apsw.Connection, records: Sequence[tuple[Partition, bytes
 
 
 def read(connection: apsw.Connection, partition: Partition, start: int, records_max: int) -> list[Record]:
-    """The committed records from *start* on, in order."""
+    """The committed records from *start* on, in order.
+
+    Raises:
+        RecordsGone: some of them were removed.
+    """
     topic, index = partition
-    rows = connection.execute(
+    rows: list[Any] = connection.execute(
         "SELECT offset, value FROM record WHERE topic = (SELECT id FROM topic WHERE name = ? AND partition = ?)"
         " AND offset >= ? ORDER BY offset LIMIT ?",
         (topic, index, start, records_max),
-    )
+    ).fetchall()
+    if not rows or rows[0][0] != start:
+        first: int | None = connection.execute(
+            "SELECT first FROM topic WHERE name = ? AND partition = ?", partition
+        ).get
+        if first is not None and start < first:
+            raise RecordsGone(first)
     return [Record(topic, index, offset, value) for offset, value in rows]
 
 

@@ -10,6 +10,7 @@ CREATE TABLE topic(
     name TEXT NOT NULL,
     partition INTEGER NOT NULL,
     next INTEGER NOT NULL,
+    first INTEGER NOT NULL DEFAULT 0,
     UNIQUE(name, partition)
 ) STRICT;
 
@@ -40,6 +41,19 @@ CREATE TABLE lease(
     epoch INTEGER NOT NULL,
     owner TEXT,
     until_ms INTEGER NOT NULL
+) STRICT;
+
+-- Days on which the hub was at work, and how far every topic and ledger reached when each began: see pruning.py.
+CREATE TABLE day(
+    number INTEGER PRIMARY KEY,
+    date TEXT NOT NULL UNIQUE
+) STRICT;
+
+CREATE TABLE day_reached(
+    day INTEGER NOT NULL,
+    what TEXT NOT NULL,
+    reached INTEGER NOT NULL,
+    PRIMARY KEY(day, what)
 ) STRICT;
 
 CREATE TABLE ledger_entry(

@@ -117,7 +117,8 @@ class Writer:
         # What cannot be moved into the main file now stays in the WAL, as durable as before.
         with suppress(apsw.Error):
             self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-        self._connection.close()
+        with suppress(apsw.FullError, apsw.IOError, apsw.ReadOnlyError):  # it tries the same once more
+            self._connection.close()
 
     def _run(self) -> None:
         while group := self._next_group():

@@ -7,16 +7,15 @@ hub and desks have stored, by the checker that looks at them after every other f
 """
 
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from broker.client import Draft, Sending, compose
+from broker.client import Draft, Sending
 from broker.client.sealer import seal_draft
 from broker.errors import NotRegistered
 from broker.ledger.checkpoint import Checkpoint, Note
@@ -24,7 +23,6 @@ from broker.ledger.entries import Refusal, read_entry
 from broker.ledger.proofs import parse_proof
 from broker.sealing.entropy import system_entropy
 from broker.sealing.letters import Item
-from broker.sealing.notification import SealedNotification
 from broker.sealing.rejection import Reason
 from broker.topics import DIRECTORY, INPUT
 from schemas import (
@@ -38,110 +36,40 @@ from schemas import (
     NotificationId,
     PersonKey,
     PersonScheme,
-    Purpose,
     Risk,
     Said,
     Tag,
 )
 from schemas.kinds.case import CaseAssessed, CaseTagged, ConsentRecorded, PersonLinked, TeamChanged
 from schemas.kinds.kind import Need
-from schemas.strict import b64u_decode, json_decode, json_encode
+from schemas.strict import b64u_decode
 from tests.contracts.memory import Break
 from tests.faults.canaries import canaries_in
 from tests.faults.checker import Fault, Submitted, check_stored
 from tests.faults.county import LANE, case_opened, control
 from tests.faults.memory_county import EVERYBODY, HOSPITAL, PRISON, UNSIGNED, MemoryCounty, origin
-from tests.personas import (
-    BLACKBURN,
-    BLACKBURN_HOUSING,
-    CHORLEY,
-    PEOPLE,
-    POLICE,
-    PRESTON,
-    PROBATION,
-    Persona,
-    compartments,
+from tests.faults.what_is_said import (
+    ANY,
+    AREAS,
+    DESKS,
+    EXTRAS,
+    PERSONS,
+    SAYINGS,
+    SOME_DESKS,
+    TAGS,
+    WAYS_TO_SPOIL,
+    Saying,
+    draft_of,
+    spoilt,
 )
-
-TOLD = tuple(
-    kind for kind in CATALOGUE.values() if not kind.control and kind.publishers & {desk.desk_type for desk in EVERYBODY}
-)
-"""Every kind that one of these desks may publish, and that some desk may be told of."""
+from tests.personas import BLACKBURN_HOUSING, PEOPLE, POLICE, PROBATION, Persona
 
 _T = TypeVar("_T")
 _NAMES = [text for persona in PEOPLE for text in (persona.family, persona.street, persona.pnc)]
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_S = 86_400
 
-_PERSONS = st.integers(0, len(PEOPLE) - 1)
-_AREAS = st.sampled_from((BLACKBURN, PRESTON, CHORLEY))
-_DESKS = st.sampled_from([desk.name for desk in EVERYBODY])
-_SOME_DESKS = st.lists(_DESKS, max_size=2, unique=True)
-_TAGS = st.lists(st.sampled_from((Tag.CHILD_RELATED, Tag.HOUSING_CASE, Tag.VIOLENT_RECORD)), max_size=2, unique=True)
-_EXTRAS = st.frozensets(
-    st.sampled_from((Label.HEALTH, Label.IDENTITY, Label.RISK_SUMMARY, Label.STATUS, Label.ADDRESS))
-)
 _TEAM = st.sampled_from((POLICE.name, POLICE.name, PROBATION.name))
-_ANY = st.integers(0, 9_999)
-"""Chooses one of something that is not known before the step is made."""
-_WAYS_TO_SPOIL = st.sampled_from(("key", "signature", "compartment", "tag", "spaces"))
-
-
-def draft_of(
-    kind: Kind,
-    persona: Persona,
-    area: AreaCode = BLACKBURN,
-    area_old: AreaCode = PRESTON,
-    extras: Collection[Label] = (),
-    *,
-    by_crn: bool = False,
-    has_area: bool = True,
-    **facts: Any,
-) -> Draft:
-    """A notification of a kind: what it must carry, what it must fill, and *extras*."""
-    labels = {*kind.required, *kind.fields, *extras}
-    person = PersonKey(scheme=PersonScheme.CRN, identifier=persona.crn) if by_crn else persona.key
-    if kind.area is Need.REQUIRED or (kind.area is Need.ALLOWED and has_area):
-        facts["area"] = area
-    if kind.area_old is Need.REQUIRED:
-        facts["area_old"] = area_old
-    said = compartments(*sorted(labels), district=area, person=persona.key)
-    return compose(kind.name, person, Purpose.PUBLIC_PROTECTION, said, **facts)
-
-
-@dataclass(frozen=True, slots=True)
-class Saying:
-    """Something that a desk says to be told to others."""
-
-    kind: str
-    who: int
-    persona: int
-    area: AreaCode
-    area_old: AreaCode
-    extras: frozenset[Label]
-    flags: tuple[Tag, ...]
-    addressed: tuple[DeskId, ...]
-    attendees: tuple[DeskId, ...]
-    ways: frozenset[str]
-
-
-_SAYINGS = st.lists(
-    st.builds(
-        Saying,
-        kind=st.sampled_from([kind.name for kind in TOLD]),
-        who=_ANY,
-        persona=_PERSONS,
-        area=_AREAS,
-        area_old=_AREAS,
-        extras=_EXTRAS,
-        flags=_TAGS.map(tuple),
-        addressed=_SOME_DESKS.map(tuple),
-        attendees=_SOME_DESKS.map(tuple),
-        ways=st.frozensets(st.sampled_from(("later", "by_crn", "rises", "nowhere")), max_size=2),
-    ),
-    min_size=1,
-    max_size=3,
-)
 
 
 class AnyHistory(RuleBasedStateMachine):
@@ -166,29 +94,29 @@ class AnyHistory(RuleBasedStateMachine):
         self._say(PROBATION.name, control(PEOPLE[0], "case.assessed", CaseAssessed(risk=risk, level=level)))
         self.county.settle()
 
-    @rule(sayings=_SAYINGS)
+    @rule(sayings=SAYINGS)
     def something_is_said(self, sayings: list[Saying]) -> None:
         for saying in sayings:
             self._say_one(saying)
 
-    @rule(sayings=_SAYINGS)
+    @rule(sayings=SAYINGS)
     def more_is_said(self, sayings: list[Saying]) -> None:  # a second rule, so that there is as much to tell as to do
         for saying in sayings:
             self._say_one(saying)
 
-    @rule(persona=_PERSONS, area=_AREAS, area_old=_AREAS, extras=_EXTRAS)
+    @rule(persona=PERSONS, area=AREAS, area_old=AREAS, extras=EXTRAS)
     def somebody_moves(self, persona: int, area: AreaCode, area_old: AreaCode, extras: frozenset[Label]) -> None:
         draft = draft_of(CATALOGUE["rso.address_changed"], PEOPLE[persona], area, area_old, extras)
         self._say(POLICE.name, draft, persona=PEOPLE[persona])
 
-    @rule(persona=_PERSONS, area=_AREAS, patient=st.sampled_from(Consent))
+    @rule(persona=PERSONS, area=AREAS, patient=st.sampled_from(Consent))
     def an_illness_is_spoken_of(self, persona: int, area: AreaCode, patient: Consent) -> None:
         said = ConsentRecorded(patient=patient, caldicott_authority=False)
         self._say(POLICE.name, control(PEOPLE[persona], "consent.recorded", said))
         draft = draft_of(CATALOGUE["hospital.status"], PEOPLE[persona], area, extras=(Label.HEALTH,))
         self._say(HOSPITAL.name, draft, persona=PEOPLE[persona])
 
-    @rule(which=_ANY, extras=_EXTRAS, is_own=st.booleans(), who=_ANY)
+    @rule(which=ANY, extras=EXTRAS, is_own=st.booleans(), who=ANY)
     def something_is_corrected(self, which: int, extras: frozenset[Label], is_own: bool, who: int) -> None:
         if self.told:
             desk, notification, persona = _pick(self.told, which)
@@ -196,42 +124,40 @@ class AnyHistory(RuleBasedStateMachine):
             draft = draft_of(kind, persona, extras=extras, corrects=notification)
             self._say(desk if is_own or who % 4 != 3 else _pick(EVERYBODY, who).name, draft, persona=persona)
 
-    @rule(persona=_PERSONS, team=_SOME_DESKS, tags=_TAGS)
+    @rule(persona=PERSONS, team=SOME_DESKS, tags=TAGS)
     def a_case_is_opened(self, persona: int, team: list[DeskId], tags: list[Tag]) -> None:
         self._say(POLICE.name, case_opened(PEOPLE[persona], team=team, tags=tags))
 
-    @rule(persona=_PERSONS, who=_TEAM, add=_SOME_DESKS, remove=_SOME_DESKS)
+    @rule(persona=PERSONS, who=_TEAM, add=SOME_DESKS, remove=SOME_DESKS)
     def a_team_is_changed(self, persona: int, who: DeskId, add: list[DeskId], remove: list[DeskId]) -> None:
         self._change(who, persona, "case.team_changed", TeamChanged, add, remove)
 
-    @rule(persona=_PERSONS, who=_TEAM, add=_TAGS, remove=_TAGS)
+    @rule(persona=PERSONS, who=_TEAM, add=TAGS, remove=TAGS)
     def a_case_is_tagged(self, persona: int, who: DeskId, add: list[Tag], remove: list[Tag]) -> None:
         self._change(who, persona, "case.tagged", CaseTagged, add, remove)
 
-    @rule(persona=_PERSONS, who=_TEAM, risk=st.sampled_from(Risk), level=st.sampled_from(Level))
+    @rule(persona=PERSONS, who=_TEAM, risk=st.sampled_from(Risk), level=st.sampled_from(Level))
     def a_case_is_assessed(self, persona: int, who: DeskId, risk: Risk, level: Level) -> None:
         self._say(who, control(PEOPLE[persona], "case.assessed", CaseAssessed(risk=risk, level=level)))
 
-    @rule(
-        persona=_PERSONS, who=_TEAM, patient=st.sampled_from(Consent), authority=st.sampled_from((False, False, True))
-    )
+    @rule(persona=PERSONS, who=_TEAM, patient=st.sampled_from(Consent), authority=st.sampled_from((False, False, True)))
     def a_consent_is_recorded(self, persona: int, who: DeskId, patient: Consent, authority: bool) -> None:
         said = ConsentRecorded(patient=patient, caldicott_authority=authority)
         self._say(who, control(PEOPLE[persona], "consent.recorded", said))
 
-    @rule(persona=_PERSONS, who=_TEAM, other=_PERSONS)
+    @rule(persona=PERSONS, who=_TEAM, other=PERSONS)
     def a_person_is_linked(self, persona: int, who: DeskId, other: int) -> None:
         key = PersonKey(scheme=PersonScheme.CRN, identifier=PEOPLE[other].crn)
         self._say(who, control(PEOPLE[persona], "person.linked", PersonLinked(other=key)))
 
     # --- what desks do ---
 
-    @rule(name=_DESKS)
+    @rule(name=DESKS)
     def a_desk_listens(self, name: DeskId) -> None:
         if name in self.county.directory.desks:
             self.county.run(self.county.desk(name).hear())
 
-    @rule(name=_DESKS, which=_ANY, is_returned=st.booleans())
+    @rule(name=DESKS, which=ANY, is_returned=st.booleans())
     def a_letter_is_answered(self, name: DeskId, which: int, is_returned: bool) -> None:
         desk = self.county.desk(name)
         waiting = [letter for letter in desk.store.letters() if letter.acknowledged is None]
@@ -240,16 +166,16 @@ class AnyHistory(RuleBasedStateMachine):
             answering = (desk.give_back if is_returned else desk.acknowledge)(letter.id, "duty officer", letter.part)
             self.said.append((name, self.county.run(answering)))
 
-    @rule(name=_DESKS)
+    @rule(name=DESKS)
     def what_waits_is_sent(self, name: DeskId) -> None:
         if name in self.county.directory.desks:
             self.county.run(self.county.desk(name).flush())
 
-    @rule(name=_DESKS)
+    @rule(name=DESKS)
     def a_desk_is_started_again(self, name: DeskId) -> None:
         self.county.forget(name)
 
-    @rule(name=_DESKS)
+    @rule(name=DESKS)
     def a_desk_is_registered(self, name: DeskId) -> None:
         with suppress(NotRegistered):
             self.county.register(next(desk for desk in EVERYBODY if desk.name == name))
@@ -261,22 +187,22 @@ class AnyHistory(RuleBasedStateMachine):
 
     # --- what the hub is given that it should not be ---
 
-    @rule(which=_ANY)
+    @rule(which=ANY)
     def old_bytes_come_again(self, which: int) -> None:
         self.county.put(_pick(self.county.disk.topics[INPUT, 0], which))
 
-    @rule(which=_ANY, way=_WAYS_TO_SPOIL)
+    @rule(which=ANY, way=WAYS_TO_SPOIL)
     def bytes_are_spoilt_on_the_way(self, which: int, way: str) -> None:
         said = [value for value in self.county.disk.topics[INPUT, 0] if value.startswith(b'{"c"')]
-        self.county.put(_spoilt(_pick(said, which), way))
+        self.county.put(spoilt(_pick(said, which), way))
 
-    @rule(which=_ANY, persona=_PERSONS)
+    @rule(which=ANY, persona=PERSONS)
     def an_id_is_used_for_something_else(self, which: int, persona: int) -> None:
         if self.said:
             desk, notification = _pick(self.said, which)
             self.county.put(self._sealed(desk, control(PEOPLE[persona], "case.assessed"), b64u_decode(notification)))
 
-    @rule(data=st.sampled_from((b"", b"{}", b"\xff\x00", b'{"directory":"e30","sig":{}}', b"[" * 3_000)), which=_ANY)
+    @rule(data=st.sampled_from((b"", b"{}", b"\xff\x00", b'{"directory":"e30","sig":{}}', b"[" * 3_000)), which=ANY)
     def something_else_comes(self, data: bytes, which: int) -> None:
         self.county.put(data, _pick(self.county.disk.topics[DIRECTORY, 0], which))
 
@@ -312,6 +238,7 @@ class AnyHistory(RuleBasedStateMachine):
                 proof = parse_proof(item.proof)
                 assert leaves[proof.index].entry == item.entry, "I4: an item proves another entry than its own"
                 size = Checkpoint.parse(Note.parse(proof.note).body).size
+                assert proof.index < size, "I4: an item left before its entry was signed"
                 assert disk.notes[LANE][size] == proof.note, "I4: an item left under a checkpoint that is not kept"
         new_leaves, self._leaves = leaves[self._leaves :], len(leaves)
         for leaf in new_leaves[:1]:
@@ -417,26 +344,3 @@ class AnyHistory(RuleBasedStateMachine):
 
 def _pick(items: Sequence[_T], which: int) -> _T:
     return items[which % len(items)]
-
-
-def _spoilt(said: bytes, way: str) -> bytes:
-    """A notification that is not as its publisher made it, in one way."""
-    if way == "spaces":
-        return b" " + said
-    value = json_decode(said)
-    match way:
-        case "key":
-            value["mk"]["tag"] = _other(value["mk"]["tag"])
-        case "signature":
-            value["sig"]["signature"] = _other(value["sig"]["signature"])
-        case "compartment":
-            value["c"].popitem()
-        case "tag":
-            sealed = next(iter(value["c"].values()))
-            sealed["tag"] = _other(sealed["tag"])
-    assert SealedNotification.from_bytes(said).head.text == value["head"]
-    return json_encode(value)
-
-
-def _other(text: str) -> str:
-    return ("B" if text[0] == "A" else "A") + text[1:]

@@ -249,7 +249,7 @@ def read_stored(folder: Path) -> Stored:
         reader.close()
 
 
-@lru_cache(maxsize=4_096)
+@lru_cache(maxsize=512)
 def notification_of(record: bytes) -> SealedNotification | None:
     """A record of the hub's input, taken apart; None if it is no notification."""
     try:

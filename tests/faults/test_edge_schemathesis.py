@@ -34,6 +34,11 @@ negative_data_rejection.expected-statuses = [400, 401, 403, 404, 405, 413, 415, 
 [[operations]]
 include-path = "/v1/notifications"
 checks.positive_data_acceptance.enabled = false
+
+# Nor can it sign a checkpoint.
+[[operations]]
+include-path-regex = "/seen$"
+checks.positive_data_acceptance.enabled = false
 """
 
 

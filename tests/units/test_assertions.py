@@ -199,7 +199,7 @@ FORGED: dict[str, Forged] = {
     "of two dots": lambda: "..",
     "of what is no object": lambda: signed(header(), b"[]"),
     "of letters that are none of base64": lambda: "ä" + signed(header(), claims()),
-    "too long": lambda: signed(json_encode(header()) + b" " * BYTES_MAX, claims()),  # and in order but for that
+    "too long": lambda: signed(header(), json_encode(claims()) + b" " * BYTES_MAX),  # and in order but for that
     "deeply nested": lambda: signed(header(), b"[" * 2_000),
 }
 

@@ -1,0 +1,82 @@
+"""Runs the jobs of a soak, as many at a time as there are processors, and says what became of each part."""
+
+import os
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+
+from tests.soak.parts import Job
+
+ROOT = Path(__file__).parents[2]
+LOGS = ROOT / ".soak"
+"""Where the whole output of a job lies that found something."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of one job."""
+
+    job: Job
+    is_passed: bool
+    last_line: str
+    took_s: float
+
+
+@dataclass
+class Tally:
+    """What became of all of them."""
+
+    done: list[Done] = field(default_factory=list)
+
+    @property
+    def failed(self) -> int:
+        """Jobs that found something, or did not end."""
+        return sum(not done.is_passed for done in self.done)
+
+    def lines(self) -> list[str]:
+        """One line for each part, one for each job that found something, and how many passed on the last."""
+        passed = Counter(done.job.part for done in self.done if done.is_passed)
+        took: Counter[str] = Counter()
+        for done in self.done:
+            took[done.job.part] += round(done.took_s)
+        counts = Counter(done.job.part for done in self.done)
+        lines = [f"{part}: {passed[part]} of {count} jobs passed, {took[part]} s" for part, count in counts.items()]
+        lines += [f"{done.job.name} FAILED: {done.last_line}" for done in self.done if not done.is_passed]
+        return [*lines, f"{len(self.done) - self.failed} passed, {self.failed} failed"]
+
+
+def run_all(jobs: Iterable[Job], say: Callable[[str], None], *, at_a_time: int | None = None) -> Tally:
+    """Run them; *say* is told the last line of each as it ends."""
+    tally = Tally()
+    with ThreadPoolExecutor(at_a_time or os.cpu_count() or 1) as workers:
+        for ended in as_completed([workers.submit(run, job) for job in jobs]):
+            done = ended.result()
+            tally.done.append(done)
+            say(f"[{done.took_s:5.0f} s] {done.last_line}")
+    return tally
+
+
+def run(job: Job, logs: Path = LOGS) -> Done:
+    """Run one job. It passed if it ended with 0 in time, and said something."""
+    began = monotonic()
+    with subprocess.Popen(job.command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        try:
+            output, _ = process.communicate(timeout=job.longest_s)
+            code: int | None = process.returncode
+        except subprocess.TimeoutExpired:
+            process.kill()
+            output, _ = process.communicate()
+            code = None
+    last = output.decode("utf-8", "replace").rstrip().rpartition("\n")[2]
+    if code == 0 and last:
+        return Done(job, True, last, monotonic() - began)
+    logs.mkdir(exist_ok=True)
+    (logs / ".gitignore").write_text("*\n", encoding="ascii")
+    log = logs / f"{job.name}.log"
+    log.write_bytes(output)
+    why = "did not end" if code is None else f"ended with {code}"
+    return Done(job, False, f"{job.name} {why}: {log}", monotonic() - began)
