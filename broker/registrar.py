@@ -19,7 +19,7 @@ from broker.directory import (
     sign_event,
     signing_key,
 )
-from broker.errors import NotRegistered
+from broker.errors import KeyUnavailable, NotRegistered
 from broker.lifecycle import Premises
 from broker.ports import Clock
 from broker.sealing.entropy import Entropy
@@ -99,10 +99,20 @@ class Registrar:
         )
 
     async def found(self, premises: Premises) -> None:
-        """Enter the hub itself and the policies at hand, where the directory does not have them yet."""
+        """Enter the hub itself and the policies at hand, where the directory does not have them yet.
+
+        Raises:
+            KeyUnavailable: the hub was founded with other keys than those at hand; what they sign, nobody would believe.
+        """
         keys, digest = premises.keys, premises.policies.bundle.digest
+        voice = signing_key(keys.voice.kid, Algorithm.ED25519, keys.store.public("voice"))
+        release = sealing_key(keys.release_kid, keys.release.public_bytes)
         standing = await self._directory()
-        if standing.founded is None:
+        if standing.founded is not None:
+            entry = standing.founded.entry
+            if (entry.ledger, entry.voice, entry.release) != (keys.ledger.text(), voice, release):
+                raise KeyUnavailable("the keys of this hub are not those that its directory names")
+        else:
             await self._enter_checked(
                 "the hub cannot be founded",
                 "the directory is not empty",
@@ -112,8 +122,8 @@ class Registrar:
                     hub=premises.hub,
                     lanes=(premises.lane,),
                     ledger=keys.ledger.text(),
-                    voice=signing_key(keys.voice.kid, Algorithm.ED25519, keys.store.public("voice")),
-                    release=sealing_key(keys.release_kid, keys.release.public_bytes),
+                    voice=voice,
+                    release=release,
                 ),
             )
         if standing.policy != digest:

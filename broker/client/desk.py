@@ -10,6 +10,7 @@ from broker.client.keys import DeskKeys, load_desk_keys
 from broker.client.link import Link
 from broker.client.outbox import Outbox
 from broker.client.store import DeskStore
+from broker.client.tidying import tidy
 from broker.client.trust import Trust
 from broker.errors import DeskBusy, NotSent
 from broker.files import private_folder
@@ -41,6 +42,7 @@ class Desk:
         self.contact = contact
         self.keys: DeskKeys = load_desk_keys(folder / "keys.json", entropy)
         self.store = DeskStore(folder / "desk.db")
+        self._clock = clock
         self._lock = OwnerLock(folder / "desk.db")
         self._directory = DirectoryReader(trust, self.store, link)
         self._outbox = Outbox(name, self.keys, self.store, link, clock, entropy)
@@ -100,6 +102,15 @@ class Desk:
             HubUnreachable, NotAdmitted, ClockApart: the rest waits for the next time.
         """
         return await self._outbox.flush() if self._lock.take() else 0
+
+    def tidy(self) -> None:
+        """Remove what this desk need not keep; if another process is at work on this folder, that one does.
+
+        Raises:
+            FolderUnusable: the disk does not let us.
+        """
+        if self._lock.take():
+            tidy(self.store, self._clock.now())
 
     # --- step 7 ---
 

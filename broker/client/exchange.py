@@ -29,6 +29,9 @@ LISTEN_MS = 20_000
 LOOK_S = 1.0
 """How often the outbox is looked into for what another process of this desk has said."""
 
+TIDY_S = 24 * 3_600.0
+"""How often what need not be kept is removed; also each time that listening begins anew."""
+
 PAUSE_FIRST_S = 0.5
 PAUSE_LONGEST_S = 60.0
 """Waits between two attempts while a fault lasts: doubled each time, up to the longest, and a little by chance, so that
@@ -53,7 +56,12 @@ async def exchange(desk: Desk, heard: Callable[[Heard], None], stop: asyncio.Eve
             await _until(stop, LOOK_S)
 
     async def listen() -> None:
+        tidied_s = -TIDY_S
         while not stop.is_set():
+            now_s = asyncio.get_running_loop().time()
+            if now_s - tidied_s >= TIDY_S:
+                desk.tidy()
+                tidied_s = now_s
             brought = await _first(desk.hear(LISTEN_MS), stop)
             if brought is None:
                 return

@@ -1,6 +1,7 @@
 """A desk's own keys: one that signs, one that keys are sealed to. They never leave the desk's folder."""
 
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -46,18 +47,20 @@ def load_desk_keys(path: Path, entropy: Entropy) -> DeskKeys:
     """
     data = read_whole(path)
     if data is None:
-        data = json_encode(
-            {
-                **{name: b64u_encode(entropy(SEED_BYTES)) for name in _SECRETS},
-                "signing_kid": b64u_encode(entropy(16)),
-                "sealing_kid": b64u_encode(entropy(16)),
-            }
-        )
+        made = {
+            **{name: b64u_encode(entropy(SEED_BYTES)) for name in _SECRETS},
+            "signing_kid": b64u_encode(entropy(16)),
+            "sealing_kid": b64u_encode(entropy(16)),
+        }
+        data = json_encode({**made, "digest": _digest(made)})
         write_whole(path, data)
     try:
         file = json_decode(data)
         seeds = {name: b64u_decode(file[name], size=SEED_BYTES) for name in _SECRETS}
         signing_kid, sealing_kid = str(file["signing_kid"]), str(file["sealing_kid"])
+        # A disk that altered a key would make us sign, open and name people under another, and nobody could say why.
+        if file.pop("digest") != _digest(file):
+            raise NotStrict("not what was written")
     except (NotStrict, KeyError, TypeError) as error:
         raise KeyUnavailable(f"`{path.name}` does not hold a desk's keys") from error
     signing = Ed25519PrivateKey.from_private_bytes(seeds["signing"])
@@ -70,3 +73,7 @@ def load_desk_keys(path: Path, entropy: Entropy) -> DeskKeys:
         public_sealing=sealing_key(sealing_kid, sealing.public_bytes),
         _blinding=seeds["blinding"],
     )
+
+
+def _digest(members: Mapping[str, object]) -> str:
+    return b64u_encode(sha256(json_encode(members)).digest())

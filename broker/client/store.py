@@ -304,6 +304,11 @@ class DeskStore:
         rows = self._db.execute("SELECT item, reason FROM incident ORDER BY i")
         return [(int(str(row[0])), Reason(str(row[1]))) for row in rows]
 
+    def sweep(self, sql: str, values: tuple[str | int, ...]) -> int:
+        """Do one of the statements of tidying.py, inside a transaction. Returns how many rows it changed."""
+        self._db.execute(sql, values)
+        return self._db.changes()
+
     def _one(self, sql: str, values: tuple[object, ...]) -> tuple[object, ...] | None:
         rows = self._db.execute(sql, values).fetchall()
         return rows[0] if rows else None

@@ -9,10 +9,12 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
 import apsw
+import apsw.sqlite_extra
 
 from broker.errors import EngineUnsafe, FolderUnusable
 
@@ -29,6 +31,11 @@ _PRAGMAS: tuple[tuple[str, str | int], ...] = (
     ("secure_delete", 1),
     ("foreign_keys", 0),
 )
+
+# A disk that gives back other bytes than it was given says nothing of it. SQLite's own extension keeps a checksum at the
+# end of each page and reads none that does not fit. Source: https://sqlite.org/cksumvfs.html
+_CHECKED = "cksmvfs"
+_CHECKSUM_BYTES = 8
 
 _FAULTS_OF_THE_FOLDER = (
     OSError,
@@ -60,15 +67,17 @@ def open_database(path: Path, ddl: str, *, readonly: bool = False, vfs: str | No
         ddl: The tables of a new file. A file that was made with others is refused, so that a changed table is never
             met by chance: whoever changes one also says how old files are brought along.
         readonly: Open what is there for reading, and make nothing.
-        vfs: The name of a registered VFS by which SQLite reaches the disk; None for the machine's own.
+        vfs: The name of a registered VFS by which SQLite reaches the disk; None for the machine's own, with a checksum in
+            each page. A file that is made by a VFS that is named here has none.
 
     Raises:
-        EngineUnsafe: this SQLite loses committed data, or does not do what it is told.
+        EngineUnsafe: this SQLite loses committed data, cannot keep checksums, or does not do what it is told.
         FolderUnusable: the file cannot be read or written, is damaged, or is not one of ours.
     """
     version = tuple(int(number) for number in apsw.sqlite_lib_version().split("."))
     if has_wal_reset_bug(version):
         raise EngineUnsafe(f"sqlite {apsw.sqlite_lib_version()} has the WAL-reset bug and can lose what was committed")
+    vfs = vfs or _checked()
     with faults_of_the_folder(path):
         if readonly:
             return _connect(path, ddl, apsw.SQLITE_OPEN_READONLY, vfs)
@@ -98,12 +107,27 @@ def faults_of_the_folder(path: Path) -> Iterator[None]:
 def folder_unusable(path: Path, error: Exception) -> FolderUnusable:
     """The one line for a fault of the disk or the file."""
     text = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    if isinstance(error, apsw.IOError) and error.extendedresult == apsw.SQLITE_IOERR_DATA:
+        text = "a page of it is damaged"
     return FolderUnusable(f"cannot use `{path}`: {text[:1].lower()}{text[1:]}")
 
 
 def is_fault_of_the_folder(error: Exception) -> bool:
     """Whether it is the disk or the file that failed, and not the one who asked."""
     return isinstance(error, _FAULTS_OF_THE_FOLDER)
+
+
+@cache
+def _checked() -> str:
+    """The VFS that keeps checksums; from the first call on it is also the process's own."""
+    passing = apsw.Connection(":memory:")
+    try:
+        apsw.sqlite_extra.load(passing, "cksumvfs")
+    except apsw.sqlite_extra.NotAvailable as error:
+        raise EngineUnsafe("this build of sqlite cannot keep checksums of its pages") from error
+    finally:
+        passing.close()
+    return _CHECKED
 
 
 def _connect(path: Path, ddl: str, flags: int, vfs: str | None) -> apsw.Connection:
@@ -116,6 +140,8 @@ def _connect(path: Path, ddl: str, flags: int, vfs: str | None) -> apsw.Connecti
             if is_new:
                 raise FolderUnusable(f"cannot use `{path}`: it is empty")
             return connection
+        if is_new and vfs == _CHECKED:
+            connection.reserve_bytes(reserve=_CHECKSUM_BYTES)
         for name, value in _PRAGMAS:
             connection.pragma(name, value)
             found = connection.pragma(name)

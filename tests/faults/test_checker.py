@@ -173,6 +173,18 @@ def test_a_letter_whose_entry_stands_elsewhere_is_found(folder: Path) -> None:
     assert found(check(folder), "I2", "proves an entry that does not stand at")
 
 
+# --- I3 --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_compartment_in_clear_that_no_policy_opens_is_found(folder: Path) -> None:
+    change(
+        desk_db(folder, CHILDREN),
+        "UPDATE letter SET opened = CAST(json_set(CAST(opened AS TEXT), '$.compartments.health', json('{}')) AS BLOB)",
+    )
+
+    assert found(check(folder), "I3", "more of")
+
+
 # --- I4 --------------------------------------------------------------------------------------------------------------
 
 

@@ -23,7 +23,7 @@ from tests.faults.edge_at_work import AtWork, at_work
 from tests.personas import BLACKBURN, POLICE, PRESTON, PROBATION, DeskPersona
 from tests.served import Served
 
-SEED, EXAMPLES = 20_260_302, 60
+SEED, EXAMPLES = 20_260_302, 40
 SAYS: dict[str, Draft] = {POLICE.name: moved(ONYX, to=BLACKBURN, old=PRESTON), PROBATION.name: resides(ONYX, PRESTON)}
 
 SETTINGS = """

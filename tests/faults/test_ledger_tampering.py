@@ -20,6 +20,7 @@ from broker.errors import FolderUnusable
 from broker.ledger.entries import Filler, read_entry
 from broker.ledger.verify import Report
 from tests.faults.county import DIRECTORY_LOG, LANE, hub_db, live_a_quiet_day
+from tests.faults.page_checksums import with_checksums
 from tests.faults.tampering import Row, TamperedLedger, Value, every_other_byte, other_values, with_byte
 from tests.personas import BLACKBURN_CHILDREN
 
@@ -312,7 +313,7 @@ def test_a_byte_that_was_changed_in_a_table_past_its_index_is_found(
 
     for place in range(len(data)):  # of a row: the name, a number of one byte, and what is kept under both
         if data.startswith(name, place) and data.startswith(begins, place + len(name) + 1):
-            path.write_bytes(with_byte(data, place, data[place] ^ 1))
+            path.write_bytes(with_checksums(with_byte(data, place, data[place] ^ 1)))
             if read(path, LEDGER_TABLES) != before:  # and no copy that SQLite left behind when it moved the row
                 report = verify_folder(tmp_path / "data")
                 told.append(f"table `{table}`" in places(report))

@@ -188,6 +188,7 @@ def test_nobody_stands_anywhere_at_the_edge(
             ]
             answered += byte_by_byte(here, token)
             here.settle()
+            document = json.loads(here.ask("GET", "/openapi.json").body)
             kept = hub_folder(here.here.tellwise.folder)
         answered += [json.dumps(answer.headers).encode() + answer.body for answer in answers]
 
@@ -200,12 +201,7 @@ def test_nobody_stands_anywhere_at_the_edge(
         assert len(told.in_log()) > 5_000
         assert told.events()[Event.REQUEST_FAILED] == 0
         assert {answer.status for answer in answers} >= {200, 202, 400, 401, 404, 405, 413, 415, 422}
-    assert routes_of(told) <= {
-        "unknown",
-        *("/", "/health", "/ready", "/oauth/token", "/v1/notifications", "/v1/directory/items", "/openapi.json"),
-        *("/v1/inboxes/{mailbox}/items", "/v1/ledgers/{hub}/{lane}/checkpoint"),
-        *("/v1/ledgers/{hub}/{lane}/consistency", "/v1/ledgers/{hub}/{lane}/entries/{index}"),
-    }
+    assert routes_of(told) <= {"unknown", "/", "/openapi.json", *document["paths"]}
     assert len(routes_of(told)) > 8
     assert len([span for span in told.exported.spans if span.name == Span.REQUEST_SERVE]) > 60
 

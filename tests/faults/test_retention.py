@@ -2,6 +2,7 @@
 moves, and what is still owed to somebody is never removed. Time is a clock that the test moves."""
 
 import shutil
+import subprocess
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -16,17 +17,16 @@ from broker.care.standing import Hold
 from broker.care.verification import verify_hub
 from broker.errors import RecordsGone
 from broker.health import Severity
-from broker.ports import Table
 from broker.sealing.entropy import system_entropy
 from broker.sealing.rejection import Reason
 from broker.settings import Retention
 from broker.state.vault import Vault
 from broker.telemetry import Event
-from broker.topics import INPUT, inbox
+from broker.topics import INPUT
 from broker.transport.pruning import BeginDay, RemoveRecords
 from tests.contracts.clock import MovedClock
 from tests.contracts.engine import story
-from tests.faults.county import HUB, ONYX, County, case_opened, county, hub_db, moved, resides
+from tests.faults.county import ONYX, County, case_opened, county, hub_db, moved, resides
 from tests.faults.listening import listening
 from tests.faults.stored import hub_keys
 from tests.personas import BLACKBURN, BLACKBURN_CHILDREN, POLICE, PRESTON
@@ -42,7 +42,7 @@ def keeper(here: County, folder: Path, clock: MovedClock, settings: Retention = 
     """Who removes, by settings of the test's own."""
     vault = Vault(hub_keys(folder), system_entropy)
     tellwise = here.tellwise
-    return Keeper(hub_db(folder), tellwise._transport, vault, tellwise.standing, settings, clock)
+    return Keeper(hub_db(folder), tellwise.transport, vault, tellwise.standing, settings, clock)
 
 
 async def a_case(here: County) -> None:
@@ -108,7 +108,7 @@ async def test_of_older_checkpoints_one_a_day_is_kept_and_proofs_need_no_more(tm
         await a_case(here)
         for _ in range(6):
             await a_day(here, clock, keeps, moves=4, hears=False)
-        checkpoints = count(tmp_path, f"SELECT count(*) FROM ledger_checkpoint WHERE log = '{HUB}/lane-0'")
+        checkpoints = count(tmp_path, "SELECT count(*) FROM ledger_checkpoint WHERE log LIKE '%/lane-0'")
         heard = (await here.hear())[US]  # 24 letters, each under a checkpoint of its own
 
         assert len(heard) == 24
@@ -205,8 +205,6 @@ def traces(folder: Path, canary: bytes) -> int:
     copy = folder.parent / "traces"
     shutil.rmtree(copy, ignore_errors=True)
     copy.mkdir()
-    import subprocess
-
     files = sorted(hub_db(folder).parent.glob("hub.db*"))
     subprocess.run(["cp", *map(str, files), str(copy)], check=True)
     return sum(canary in file.read_bytes() for file in copy.iterdir())
@@ -217,7 +215,7 @@ async def test_what_the_lane_is_not_done_with_is_never_removed(tmp_path: Path) -
     clock = MovedClock()
     async with county(tmp_path, clock, HERE) as here:
         await a_case(here)
-        transport, edge = here.tellwise._transport, here.tellwise.edge
+        transport, edge = here.tellwise.transport, here.tellwise.edge
         position = edge.taken_to
         for day in range(10):
             await transport.prune(BeginDay((clock.now() + timedelta(days=day)).date(), 30))
@@ -250,11 +248,11 @@ async def test_a_hub_that_is_held_removes_nothing(tmp_path: Path) -> None:
 
 @story
 async def test_a_used_up_id_is_forgotten_only_when_its_time_refuses_it_anyway(tmp_path: Path) -> None:
-    clock, ids = MovedClock(), f"SELECT count(*) FROM state WHERE tbl = '{Table.SEEN}'"
+    clock, ids = MovedClock(), "SELECT count(*) FROM state WHERE tbl = 'seen'"
     async with county(tmp_path, clock, HERE) as here:
         keeps = keeper(here, tmp_path, clock)
         await a_case(here)
-        first = (await here.tellwise._transport.read(INPUT, here.tellwise.edge.taken_to - 1, 1, 0))[0].value
+        first = (await here.tellwise.transport.read(INPUT, here.tellwise.edge.taken_to - 1, 1, 0))[0].value
         counts = []
         for _ in range(30):
             await a_day(here, clock, keeps, moves=0, hears=False)

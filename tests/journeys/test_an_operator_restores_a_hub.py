@@ -144,13 +144,17 @@ async def test_an_old_backup_signs_nothing_once_a_desk_has_shown_what_it_saw(los
     assert told.events()[Event.LEDGER_BEHIND] >= 1
 
 
+@pytest.mark.parametrize("moves", [1, 4], ids=["while its ledger is shorter", "once it is longer, and another"])
 @story
-async def test_an_old_backup_that_the_operator_let_go_on_still_stops_when_a_desk_has_seen_more(lost: Path) -> None:
+async def test_an_old_backup_that_the_operator_let_go_on_still_stops_when_a_desk_has_seen_more(
+    lost: Path, moves: int
+) -> None:
     async with put_back_from(lost / "data", lost / "old") as here:
         accepted = accept_restored(hub_folder(lost / "data"), MovedClock())
         await here.tellwise.hub.until_caught_up()
-        await here.desks[THEM].publish(moved(BASALT, to=BLACKBURN, old=PRESTON))  # told nobody yet: it has not heard
-        await here.tellwise.settled()
+        for _ in range(moves):  # police have not listened, so they have not said what they saw
+            await here.desks[THEM].publish(moved(BASALT, to=BLACKBURN, old=PRESTON))
+            await here.tellwise.settled()
 
         with pytest.raises(HubForked):
             await here.desks[US].hear()

@@ -179,7 +179,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
         file.seek(100)  # behind the header: the schema itself
         file.write(b"\xff" * 1_000)
 
-    with pytest.raises(FolderUnusable, match="malformed"):
+    with pytest.raises(FolderUnusable, match="a page of it is damaged"):
         open_database(tmp_path / "hub.db", DDL)
 
 

@@ -40,7 +40,7 @@ class WatchedDisk(apsw.VFS):
     """The machine's disk, watched."""
 
     def __init__(self) -> None:
-        super().__init__("watched", "unix", makedefault=True)
+        super().__init__("watched", "unix")
         self.syncs = 0
         self.is_failing = False
         self.is_full = False
@@ -63,7 +63,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def writer(disk: WatchedDisk, path: Path) -> Iterator[Writer]:
-    made = Writer(open_database(path, TABLES), path, lambda _: None)
+    made = Writer(open_database(path, TABLES, vfs="watched"), path, lambda _: None)
     yield made
     disk.is_failing = disk.is_full = False
     made.close()

@@ -96,4 +96,4 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_the_first_file_is_toml_with_no_key_twice() -> None:
-    assert tomllib.loads(hub_settings_text("h")) == {"hub": "h", "http": {}, "telemetry": {}}
+    assert tomllib.loads(hub_settings_text("h")) == {"hub": "h", "http": {}, "retention": {}, "telemetry": {}}
