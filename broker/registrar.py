@@ -102,7 +102,7 @@ class Registrar:
         """Enter the hub itself and the policies at hand, where the directory does not have them yet.
 
         Raises:
-            KeyUnavailable: the hub was founded with other keys than those at hand; what they sign, nobody would believe.
+            KeyUnavailable: the hub was founded with other keys than those at hand; nobody would believe what they sign.
         """
         keys, digest = premises.keys, premises.policies.bundle.digest
         voice = signing_key(keys.voice.kid, Algorithm.ED25519, keys.store.public("voice"))

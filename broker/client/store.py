@@ -140,19 +140,19 @@ class DeskStore:
 
     def move(self, name: str, position: int) -> None:
         """Set a cursor or count."""
-        self._db.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?)", (name, position))
+        self._rows("INSERT OR REPLACE INTO cursor VALUES (?, ?)", (name, position))
 
     # --- what we say ---
 
     def put_out(self, notification: NotificationId, seq: int, sealed: bytes, exp: int) -> None:
         """Keep a sealed notification until the hub has answered."""
-        self._db.execute("INSERT INTO outbox VALUES (?, ?, ?, ?, ?)", (notification, seq, sealed, exp, Sending.WAITING))
+        self._rows("INSERT INTO outbox VALUES (?, ?, ?, ?, ?)", (notification, seq, sealed, exp, Sending.WAITING))
 
     def outgoing(self, *states: Sending, most: int = -1) -> list[Outgoing]:
         """Notifications of ours in these states, in the order in which they were said; at most *most*, if that is not
         negative."""
         marks = ", ".join("?" * len(states))
-        rows = self._db.execute(
+        rows = self._rows(
             f"SELECT id, sealed, exp, state FROM outbox WHERE state IN ({marks}) ORDER BY seq LIMIT ?",  # noqa: S608 - marks only
             (*states, most),
         )
@@ -163,7 +163,7 @@ class DeskStore:
 
     def set_state(self, notification: NotificationId, state: Sending) -> None:
         """Where a notification of ours stands from now on. What has been answered stays answered."""
-        self._db.execute(
+        self._rows(
             "UPDATE outbox SET state = ? WHERE id = ? AND state NOT IN (?, ?)",
             (state, notification, Sending.ACCEPTED, Sending.REFUSED),
         )
@@ -175,7 +175,7 @@ class DeskStore:
         be accepted after it.
         """
         if outcome is Outcome.ACCEPTED:
-            self._db.execute("UPDATE outbox SET state = ? WHERE id = ?", (Sending.ACCEPTED, notification))
+            self._rows("UPDATE outbox SET state = ? WHERE id = ?", (Sending.ACCEPTED, notification))
         else:
             self.set_state(notification, Sending.REFUSED)
 
@@ -200,7 +200,7 @@ class DeskStore:
             evidence: Its ledger entry and the text that proves it.
         """
         opened = json_encode({"cover": letter.cover, "compartments": letter.compartments, "recorded": letter.recorded})
-        self._db.execute(
+        self._rows(
             "INSERT INTO letter VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
             (letter.id, letter.part, lane, n, letter.kind, letter.publisher, opened, *evidence),
         )
@@ -214,7 +214,7 @@ class DeskStore:
 
     def letters(self) -> list[StoredLetter]:
         """All letters, in the order in which they came."""
-        return [_stored(row) for row in self._db.execute(_LETTERS + "ORDER BY rowid")]
+        return [_stored(row) for row in self._rows(_LETTERS + "ORDER BY rowid")]
 
     def unhanded(self, outlet: str, most: int) -> list[StoredLetter]:
         """The first letters that *outlet* has not handed on, at most *most*, in the order in which they came.
@@ -223,7 +223,7 @@ class DeskStore:
             outlet: The name of one way out to the agency's own system.
             most: How many at the most.
         """
-        rows = self._db.execute(
+        rows = self._rows(
             _UNHANDED,
             (self.position(_outlet(outlet)), outlet, most),
         )
@@ -231,12 +231,12 @@ class DeskStore:
 
     def hand_on(self, outlet: str, letter: StoredLetter) -> None:
         """*outlet* has handed a letter on: it is not among its `unhanded` any more."""
-        self._db.execute("INSERT OR IGNORE INTO handed VALUES (?, ?)", (outlet, letter.row))
+        self._rows("INSERT OR IGNORE INTO handed VALUES (?, ?)", (outlet, letter.row))
         low = self.position(_outlet(outlet))
         while self._one("SELECT 1 FROM handed WHERE outlet = ? AND letter = ?", (outlet, low + 1)) is not None:
             low += 1
         self.move(_outlet(outlet), low)
-        self._db.execute("DELETE FROM handed WHERE outlet = ? AND letter <= ?", (outlet, low))
+        self._rows("DELETE FROM handed WHERE outlet = ? AND letter <= ?", (outlet, low))
 
     def letter(self, notification: NotificationId, part: int) -> StoredLetter | None:
         """One letter; None if there is no such letter here."""
@@ -245,29 +245,29 @@ class DeskStore:
 
     def acknowledged(self, notification: NotificationId, part: int, by: NotificationId) -> None:
         """A person has acknowledged a letter; *by* says so to the hub."""
-        self._db.execute("UPDATE letter SET acknowledged = ? WHERE id = ? AND part = ?", (by, notification, part))
+        self._rows("UPDATE letter SET acknowledged = ? WHERE id = ? AND part = ?", (by, notification, part))
 
     # --- keys, directory, evidence ---
 
     def put_key(self, kid: str, key: bytes) -> None:
         """Keep an epoch key."""
-        self._db.execute("INSERT OR IGNORE INTO epoch VALUES (?, ?)", (kid, key))
+        self._rows("INSERT OR IGNORE INTO epoch VALUES (?, ?)", (kid, key))
 
     def keys(self) -> dict[str, bytes]:
         """Our epoch keys, by kid."""
-        return {str(row[0]): _bytes(row[1]) for row in self._db.execute("SELECT kid, key FROM epoch")}
+        return {str(row[0]): _bytes(row[1]) for row in self._rows("SELECT kid, key FROM epoch")}
 
     def put_event(self, index: int, event: bytes) -> None:
         """Keep a directory event that a checkpoint covers."""
-        self._db.execute("INSERT INTO directory_event VALUES (?, ?)", (index, event))
+        self._rows("INSERT INTO directory_event VALUES (?, ?)", (index, event))
 
     def events(self) -> list[bytes]:
         """The directory's events, in order."""
-        return [_bytes(row[0]) for row in self._db.execute("SELECT event FROM directory_event ORDER BY i")]
+        return [_bytes(row[0]) for row in self._rows("SELECT event FROM directory_event ORDER BY i")]
 
     def keep_checkpoint(self, checkpoint: Checkpoint, note: bytes) -> None:
         """Keep a checkpoint as evidence. The first of a size is kept."""
-        self._db.execute(
+        self._rows(
             "INSERT OR IGNORE INTO checkpoint VALUES (?, ?, ?, ?)",
             (checkpoint.origin, checkpoint.size, bytes(checkpoint.root), note),
         )
@@ -288,30 +288,35 @@ class DeskStore:
 
     def last_checkpoints(self, log: str, most: int) -> list[tuple[int, bytes]]:
         """Size and root of the *most* largest checkpoints that were kept of a ledger, the largest first."""
-        rows = self._db.execute(
-            "SELECT size, root FROM checkpoint WHERE log = ? ORDER BY size DESC LIMIT ?", (log, most)
-        ).fetchall()
+        rows = self._rows("SELECT size, root FROM checkpoint WHERE log = ? ORDER BY size DESC LIMIT ?", (log, most))
         return [(int(str(size)), _bytes(root)) for size, root in rows]
 
     def put_incident(self, item: int, reason: Reason, evidence: bytes) -> None:
         """Note that an inbox item was refused, and why: for this desk's own eyes. The item itself is the evidence."""
-        self._db.execute(
-            "INSERT INTO incident (item, reason, evidence) VALUES (?, ?, ?)", (item, reason.value, evidence)
-        )
+        self._rows("INSERT INTO incident (item, reason, evidence) VALUES (?, ?, ?)", (item, reason.value, evidence))
 
     def incidents(self) -> list[tuple[int, Reason]]:
         """The inbox items that were refused, and why."""
-        rows = self._db.execute("SELECT item, reason FROM incident ORDER BY i")
+        rows = self._rows("SELECT item, reason FROM incident ORDER BY i")
         return [(int(str(row[0])), Reason(str(row[1]))) for row in rows]
 
     def sweep(self, sql: str, values: tuple[str | int, ...]) -> int:
         """Do one of the statements of tidying.py, inside a transaction. Returns how many rows it changed."""
-        self._db.execute(sql, values)
+        self._rows(sql, values)
         return self._db.changes()
 
     def _one(self, sql: str, values: tuple[object, ...]) -> tuple[object, ...] | None:
-        rows = self._db.execute(sql, values).fetchall()
+        rows = self._rows(sql, values)
         return rows[0] if rows else None
+
+    def _rows(self, sql: str, values: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
+        """Run a statement to its end.
+
+        Raises:
+            FolderUnusable: the disk or the file does not let us.
+        """
+        with faults_of_the_folder(self._path):
+            return self._db.execute(sql, values).fetchall()
 
 
 def kept_checkpoints(path: Path) -> list[bytes]:

@@ -32,8 +32,8 @@ _PRAGMAS: tuple[tuple[str, str | int], ...] = (
     ("foreign_keys", 0),
 )
 
-# A disk that gives back other bytes than it was given says nothing of it. SQLite's own extension keeps a checksum at the
-# end of each page and reads none that does not fit. Source: https://sqlite.org/cksumvfs.html
+# A disk that gives back other bytes than it was given says nothing of it. SQLite's own extension keeps a checksum at
+# the end of each page and reads none that does not fit. Source: https://sqlite.org/cksumvfs.html
 _CHECKED = "cksmvfs"
 _CHECKSUM_BYTES = 8
 
@@ -67,8 +67,8 @@ def open_database(path: Path, ddl: str, *, readonly: bool = False, vfs: str | No
         ddl: The tables of a new file. A file that was made with others is refused, so that a changed table is never
             met by chance: whoever changes one also says how old files are brought along.
         readonly: Open what is there for reading, and make nothing.
-        vfs: The name of a registered VFS by which SQLite reaches the disk; None for the machine's own, with a checksum in
-            each page. A file that is made by a VFS that is named here has none.
+        vfs: The name of a registered VFS by which SQLite reaches the disk; None for the machine's own, with a checksum
+            in each page. A file that is made by a VFS that is named here has none.
 
     Raises:
         EngineUnsafe: this SQLite loses committed data, cannot keep checksums, or does not do what it is told.
@@ -77,7 +77,7 @@ def open_database(path: Path, ddl: str, *, readonly: bool = False, vfs: str | No
     version = tuple(int(number) for number in apsw.sqlite_lib_version().split("."))
     if has_wal_reset_bug(version):
         raise EngineUnsafe(f"sqlite {apsw.sqlite_lib_version()} has the WAL-reset bug and can lose what was committed")
-    vfs = vfs or _checked()
+    vfs = vfs or checked_vfs()
     with faults_of_the_folder(path):
         if readonly:
             return _connect(path, ddl, apsw.SQLITE_OPEN_READONLY, vfs)
@@ -107,7 +107,7 @@ def faults_of_the_folder(path: Path) -> Iterator[None]:
 def folder_unusable(path: Path, error: Exception) -> FolderUnusable:
     """The one line for a fault of the disk or the file."""
     text = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    if isinstance(error, apsw.IOError) and error.extendedresult == apsw.SQLITE_IOERR_DATA:
+    if getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_DATA:
         text = "a page of it is damaged"
     return FolderUnusable(f"cannot use `{path}`: {text[:1].lower()}{text[1:]}")
 
@@ -118,8 +118,12 @@ def is_fault_of_the_folder(error: Exception) -> bool:
 
 
 @cache
-def _checked() -> str:
-    """The VFS that keeps checksums; from the first call on it is also the process's own."""
+def checked_vfs() -> str:
+    """The name of the VFS that keeps checksums. From the first call on it is also the process's own.
+
+    Raises:
+        EngineUnsafe: this SQLite has none.
+    """
     passing = apsw.Connection(":memory:")
     try:
         apsw.sqlite_extra.load(passing, "cksumvfs")

@@ -12,8 +12,10 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+import hypothesis
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from broker.client import Draft, Sending
 from broker.client.sealer import seal_draft
@@ -63,6 +65,9 @@ from tests.faults.what_is_said import (
     spoilt,
 )
 from tests.personas import BLACKBURN_HOUSING, PEOPLE, POLICE, PROBATION, Persona
+
+STEPS = 50
+"""In each history."""
 
 _T = TypeVar("_T")
 _NAMES = [text for persona in PEOPLE for text in (persona.family, persona.street, persona.pnc)]
@@ -340,6 +345,22 @@ class AnyHistory(RuleBasedStateMachine):
 
     def _earlier(self, which: int) -> NotificationId:
         return _pick(self.told, which)[1] if self.told else NotificationId("AAAAAAAAAAAAAAAAAAAAAA")
+
+
+def live_histories(count: int, seed: int) -> None:
+    """Live so many, the same ones for the same seed. The first that breaks an invariant is made as short as it can be,
+    and raises."""
+    run_state_machine_as_test(
+        hypothesis.seed(seed)(AnyHistory),
+        settings=settings(
+            max_examples=count,
+            stateful_step_count=STEPS,
+            deadline=None,
+            database=None,
+            print_blob=True,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
 
 
 def _pick(items: Sequence[_T], which: int) -> _T:

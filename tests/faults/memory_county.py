@@ -301,7 +301,7 @@ class MemoryDesk(Desk):
         clock: Clock,
         entropy: Entropy,
     ) -> None:
-        self.name, self.contact, self.keys = name, CONTACT, keys
+        self.name, self.contact, self.keys, self._clock = name, CONTACT, keys, clock
         self.store: DeskStore = MemoryStore(database)
         self._lock = _NobodyElse()
         self._directory = DirectoryReader(trust, self.store, link)
@@ -313,7 +313,7 @@ class MemoryStore(DeskStore):
     """A desk's store over a database in memory."""
 
     def __init__(self, database: apsw.Connection) -> None:
-        self._db = database
+        self._path, self._db = Path(":memory:"), database
 
 
 class _NobodyElse(OwnerLock):

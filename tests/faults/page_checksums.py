@@ -1,4 +1,4 @@
-"""The checksums that SQLite keeps in each page of our files, made anew: whoever alters a file on purpose makes them too.
+"""The checksums that SQLite keeps in each page of our files, made anew: whoever alters a file on purpose does so too.
 
 They are against disks, and not against people. Source: https://sqlite.org/cksumvfs.html
 """

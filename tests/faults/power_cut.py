@@ -1,8 +1,8 @@
 """A disk that remembers in which order it was written and synced, so that the power can be cut later, at any call.
 
-It stands below SQLite (a VFS) and passes everything on to the machine's own disk. What is not synced when the power
-goes may have reached the disk or not, each write for itself, and the last one may be torn: so a cut keeps, of each
-file, what its last sync held, and of the later writes whichever a seed chooses.
+It stands below SQLite (a VFS) and passes everything on to the machine's own disk, by way of our checksums. What is not
+synced when the power goes may have reached the disk or not, each write for itself, and the last one may be torn: so a
+cut keeps, of each file, what its last sync held, and of the later writes whichever a seed chooses.
 """
 
 import random
@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import TypeVar
 
 import apsw
+
+from broker.transport.database import checked_vfs
+from tests.faults.page_checksums import PAGE, with_checksums
 
 NAME = "power-cut"
 _T = TypeVar("_T")
@@ -53,13 +56,13 @@ class PowerCutDisk(apsw.VFS):
 
     def __init__(self, *, lies: bool = False) -> None:
         """Register it as `power-cut`. One that *lies* says that it synced, and did not."""
-        super().__init__(NAME, "unix")
+        super().__init__(NAME, checked_vfs())
         self.events: list[object] = []
         self.lies = lies
 
     def xOpen(self, name: apsw.URIFilename | str | None, flags: list[int]) -> apsw.VFSFile:  # noqa: N802 - SQLite's name
         """See SQLite. What has no name is for the moment, and gone with the power."""
-        return apsw.VFSFile("unix", name, flags) if name is None else _File(self, name, flags)
+        return apsw.VFSFile(checked_vfs(), name, flags) if name is None else _File(self, name, flags)
 
     def note(self, what: object) -> None:
         """Remember that this is so from now on: somebody was told that it survives."""
@@ -101,11 +104,12 @@ class _File(apsw.VFSFile):
     def __init__(self, disk: PowerCutDisk, name: apsw.URIFilename | str, flags: list[int]) -> None:
         self._disk = disk
         self._name = name.filename() if isinstance(name, apsw.URIFilename) else name
-        super().__init__("unix", name, flags)
+        super().__init__(checked_vfs(), name, flags)
 
     def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802 - SQLite's names
         super().xWrite(data, offset)
-        self._disk.note(Written(self._name, offset, bytes(data)))
+        is_page = len(data) == PAGE and not self._name.endswith("-wal")  # below us each page of the file gets its sum
+        self._disk.note(Written(self._name, offset, with_checksums(bytes(data)) if is_page else bytes(data)))
 
     def xTruncate(self, size: int) -> None:  # noqa: N802
         super().xTruncate(size)

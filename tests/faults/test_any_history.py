@@ -10,7 +10,6 @@ from importlib import import_module
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from broker import hub
 from broker.errors import FolderUnusable
@@ -26,7 +25,7 @@ from schemas import CATALOGUE, Consent, DeskId, Kind, Label, Level, Notification
 from schemas.kinds.kind import Need
 from schemas.strict import b64u_decode
 from tests.contracts.memory import Break, MemoryDisk, MemoryTx
-from tests.faults.any_history import AnyHistory
+from tests.faults.any_history import AnyHistory, live_histories
 from tests.faults.memory_county import HOSPITAL, UNSIGNED
 from tests.faults.what_is_said import TOLD, draft_of
 from tests.personas import (
@@ -43,15 +42,11 @@ core: Any = import_module("broker.lifecycle.plan")  # the package shows the func
 ONYX, BASALT, QUARTZ = range(3)
 MOVED = CATALOGUE["rso.address_changed"]
 
-TestAnyHistory = AnyHistory.TestCase
-TestAnyHistory.settings = settings(
-    max_examples=100,
-    stateful_step_count=50,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
+
+@pytest.mark.parametrize("seed", range(5))
+def test_any_history_breaks_no_invariant(seed: int) -> None:
+    """A hundred of them, the same each time."""
+    live_histories(20, seed)
 
 
 @pytest.fixture

@@ -44,12 +44,12 @@ async def at_work_by(folder: Path, clock: MovedClock, watch: MovedClock) -> Asyn
             await tellwise.register(
                 desk.name, agency=desk.agency, desk_type=desk.desk_type, patch=desk.patch, signed=desk.signed
             )
-        desks = [open_desk(folder, desk.name, tellwise.edge, watch) for desk in TWO]
+        opened = [open_desk(folder, desk.name, tellwise.edge, watch) for desk in TWO]
         try:
-            yield tellwise, desks
+            yield tellwise, opened
         finally:
-            for desk in desks:
-                desk.close()
+            for each in opened:
+                each.close()
 
 
 async def becomes(holds: Callable[[], object]) -> None:

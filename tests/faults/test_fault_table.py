@@ -18,7 +18,8 @@ import broker.app
 import broker.client.outbox
 import tests.faults.county
 from broker.app import desk_folder, hub_folder
-from broker.client import Desk, Sending, Trust
+from broker.client import Desk, Sending, Trust, compose
+from broker.client.sealer import seal_draft
 from broker.client.store import DeskStore
 from broker.errors import HubUnreachable
 from broker.sealing.entropy import system_entropy
@@ -116,8 +117,8 @@ class Seams:
         """Put the breaks where compose, seal and the desks' commits are called."""
         BrokenTransport.breaker = self.commits
         patch.setattr(broker.app, "EmbeddedTransport", BrokenTransport)
-        patch.setattr(tests.faults.county, "compose", self._call("compose", tests.faults.county.compose))
-        patch.setattr(broker.client.outbox, "seal_draft", self._call("seal", broker.client.outbox.seal_draft))
+        patch.setattr(tests.faults.county, "compose", self._call("compose", compose))
+        patch.setattr(broker.client.outbox, "seal_draft", self._call("seal", seal_draft))
         for name, step in (
             ("put_out", "commit of the outbox"),
             ("put_letter", "store at the desk"),

@@ -99,7 +99,7 @@ def test_a_flipped_bit_of_a_database_is_refused_or_means_nothing(tmp_path: Path)
     summary = soak(FLIPS, SEED, tmp_path)
 
     assert summary.failures == ()
-    assert f"{FLIPS} refused" in summary.what
+    assert summary.done == FLIPS
 
 
 def test_without_checksums_flipped_bits_are_read_as_if_nothing_were(lived: Path, tmp_path: Path) -> None:
