@@ -11,7 +11,7 @@ The numbers are those of "The operations" in broker/sealing/README.md, so that a
  7. the message key opens, and with it the head is seen to name no compartment that is missing
  8. each compartment belongs to this id, desk and label, and its content key is the one committed to
  9. facts and inspected compartments are opened, fit the kind, and agree; the plaintext is dropped
-10. the person is resolved, and the desk may publish this kind about them
+10. the person is resolved, the desk may publish this kind about them, and nobody else told anybody of them under this id
 """
 
 from dataclasses import dataclass
@@ -151,6 +151,10 @@ def admit(examined: Examined, turn: Turn) -> Accepted:
     if not kind.may_be_published_by(publisher.desk_type, signed=publisher.entry.signed):
         raise Rejected(Reason.PUBLISHER)
     person = resolve(turn.rows, examined.facts.person, publisher.id, turn.premises.entropy)
+    # Whoever holds a letter knows its id: said again by another desk, it would take over who was told, and may correct.
+    namesake = told_of(turn.rows, person, examined.signed.notification.head.fields.id)
+    if namesake is not None and namesake.publisher != publisher.id:
+        raise Rejected(Reason.REUSED_ID)
     case = case_of(turn.rows, person)
     if kind.by_team and (case is None or publisher.id not in case.team):
         raise Rejected(Reason.PUBLISHER)

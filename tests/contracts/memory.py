@@ -183,7 +183,7 @@ class MemoryTransport:
     async def read(
         self, topic: str, start: int, records_max: int, wait_ms: int, *, partition: int = 0
     ) -> Sequence[Record]:
-        """See `Transport.read`."""
+        """See `Transport.read`. Nothing is ever removed."""
         place = (topic, partition)
         return await _first_found(self.disk.bell, place, wait_ms, lambda: self.disk.read(place, start, records_max))
 

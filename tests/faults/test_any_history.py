@@ -320,7 +320,6 @@ def test_an_item_that_leaves_before_its_entry_is_committed_is_seen_at_once(
         live_on(history)
 
 
-@pytest.mark.xfail(strict=True, reason="rows of who was told are kept by notification, and not by publisher")
 def test_nobody_takes_a_notification_over_by_saying_something_under_its_id(history: AnyHistory) -> None:
     """Every desk that holds a letter knows the id of its notification, and could use it for something of its own."""
     history._say(POLICE.name, draft_of(MOVED, PEOPLE[ONYX]), persona=PEOPLE[ONYX])
