@@ -11,7 +11,7 @@ The numbers are those of "The operations" in broker/sealing/README.md, so that a
  7. the message key opens, and with it the head is seen to name no compartment that is missing
  8. each compartment belongs to this id, desk and label, and its content key is the one committed to
  9. facts and inspected compartments are opened, fit the kind, and agree; the plaintext is dropped
-10. the person is resolved, the desk may publish this kind about them, and nobody else told anybody of them under this id
+10. the person is resolved, the desk may publish this kind about them, and nobody else used this id for them
 """
 
 from dataclasses import dataclass
