@@ -105,8 +105,11 @@ class Registrar:
             KeyUnavailable: the hub was founded with other keys than those at hand; nobody would believe what they sign.
         """
         keys, digest = premises.keys, premises.policies.bundle.digest
-        voice = signing_key(keys.voice.kid, Algorithm.ED25519, keys.store.public("voice"))
-        release = sealing_key(keys.release_kid, keys.release.public_bytes)
+        try:
+            voice = signing_key(keys.voice.kid, Algorithm.ED25519, keys.store.public("voice"))
+            release = sealing_key(keys.release_kid, keys.release.public_bytes)
+        except SchemaRefused as error:
+            raise KeyUnavailable("a key of this hub has a name that no key has") from error
         standing = await self._directory()
         if standing.founded is not None:
             entry = standing.founded.entry

@@ -31,7 +31,7 @@ from broker.client import Trust
 from broker.errors import BackupRefused, FolderUnusable
 from broker.files import private_folder, read_whole, write_whole
 from broker.ledger.verify import Report
-from broker.transport.database import faults_of_the_folder, open_database
+from broker.transport.database import checked_vfs, faults_of_the_folder, keep_checksums, open_database
 from broker.transport.ledger_file import LedgerFile
 from broker.transport.tables import TABLES
 
@@ -127,9 +127,12 @@ def _copy_database(source: Path, copy: Path) -> None:
         os.close(os.open(copy, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         with (
             closing(open_database(source, TABLES, readonly=True)) as hub,
-            closing(apsw.Connection(str(copy.absolute()), flags=apsw.SQLITE_OPEN_READWRITE)) as copied,
+            closing(
+                apsw.Connection(str(copy.absolute()), flags=apsw.SQLITE_OPEN_READWRITE, vfs=checked_vfs())
+            ) as copied,
         ):
             copied.pragma("synchronous", 2)
+            keep_checksums(copied)
             # Held open: without it each commit of the hub would have the copy begin again.
             hub.execute("BEGIN")
             hub.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()

@@ -45,5 +45,9 @@ async def _run(name: str, config: Path) -> None:
         asyncio.get_running_loop().add_signal_handler(which, stop.set)
     with watched(settings.telemetry, "tellwise-desk", settings.desk):
         async with open_desk(settings, config) as desk:
-            print(f"tellwise: desk `{settings.desk}` at work with adapter `{name}`", file=sys.stderr, flush=True)
-            await run_adapter(adapter, Work(desk, desk_home(settings, config), SystemClock(), stop), own)
+            work = Work(desk, desk_home(settings, config), SystemClock(), stop)
+            await run_adapter(adapter, work, own, lambda: _say_at_work(settings.desk, name))
+
+
+def _say_at_work(desk: str, name: str) -> None:
+    print(f"tellwise: desk `{desk}` at work with adapter `{name}`", file=sys.stderr, flush=True)

@@ -7,6 +7,7 @@ jsonl = "agency_adapters.jsonl:JsonLines"
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
@@ -95,7 +96,7 @@ class Adapter(Protocol[_Settings_contra]):
     """The adapter's own table `[adapter.NAME]` in the desk's configuration. Unknown keys are errors."""
 
     async def run(self, work: Work, settings: _Settings_contra) -> None:
-        """Work until `work.stop` is set.
+        """Work until `work.stop` is set. The folders that it looks into are there before it first waits for anything.
 
         Raises:
             TellwiseError: it cannot go on; the text names what to do, and no person.
@@ -114,8 +115,16 @@ def find_adapter(name: str) -> Adapter[Any]:
     raise UnknownAdapter(name)
 
 
-async def run_adapter(adapter: Adapter[Any], work: Work, settings: BaseModel) -> None:
+async def run_adapter(
+    adapter: Adapter[Any], work: Work, settings: BaseModel, at_work: Callable[[], None] = lambda: None
+) -> None:
     """Let an adapter work, and the desk talk to the hub beside it, until `work.stop`; when one ends, so does the other.
+
+    Args:
+        adapter: What turns records into notifications, and letters into records.
+        work: What it is given for that.
+        settings: Its own.
+        at_work: Called once the adapter has its folders; not if it cannot begin.
 
     Raises:
         TellwiseError: as the adapter and `exchange`.
@@ -129,7 +138,10 @@ async def run_adapter(adapter: Adapter[Any], work: Work, settings: BaseModel) ->
 
     try:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(exchange(work.desk, work.heard, work.stop))
             tasks.create_task(adapt())
+            await asyncio.sleep(0)  # until it first waits
+            if not work.stop.is_set():
+                at_work()
+            tasks.create_task(exchange(work.desk, work.heard, work.stop))
     except ExceptionGroup as errors:
         raise errors.exceptions[0] from None

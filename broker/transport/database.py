@@ -134,6 +134,18 @@ def checked_vfs() -> str:
     return _CHECKED
 
 
+def keep_checksums(connection: apsw.Connection) -> None:
+    """Let an empty database keep a checksum in each page.
+
+    Its head, which says so, is on the disk when this returns: a page that is written before its head gets none.
+
+    Args:
+        connection: Opened with `vfs=checked_vfs()`, not in a transaction.
+    """
+    connection.reserve_bytes(reserve=_CHECKSUM_BYTES)
+    connection.pragma("user_version", 0)
+
+
 def _connect(path: Path, ddl: str, flags: int, vfs: str | None) -> apsw.Connection:
     connection = apsw.Connection(str(path.absolute()), flags=flags, vfs=vfs)
     try:
@@ -145,7 +157,7 @@ def _connect(path: Path, ddl: str, flags: int, vfs: str | None) -> apsw.Connecti
                 raise FolderUnusable(f"cannot use `{path}`: it is empty")
             return connection
         if is_new and vfs == _CHECKED:
-            connection.reserve_bytes(reserve=_CHECKSUM_BYTES)
+            keep_checksums(connection)
         for name, value in _PRAGMAS:
             connection.pragma(name, value)
             found = connection.pragma(name)
