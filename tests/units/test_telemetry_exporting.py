@@ -286,3 +286,6 @@ def test_a_collector_that_is_away_holds_up_no_turn_and_no_stop_for_long(answers:
 
         assert turned - began < 20
         assert monotonic() - turned < 20
+        for thread in threading.enumerate():
+            if thread.name == "last-telemetry":  # it draws its pauses at random, under whatever test comes next
+                thread.join()
