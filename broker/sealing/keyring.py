@@ -13,6 +13,7 @@ from broker.sealing.signatures import Algorithm, Signer, VerifyKey
 from schemas.strict import NotStrict, b64u_decode, b64u_encode, json_decode, json_encode
 
 _RELEASE = "release"
+_KID_BYTES = 16
 _NAMES = ("state", "rows", "persons", _RELEASE)
 _LEDGER = "ledger"
 _VOICE = "voice"
@@ -61,6 +62,8 @@ def load_hub_keys(path: Path, store: KeyStore, hub: str, entropy: Entropy) -> Hu
         master = file["master"]
         keys = {name: store.unwrap(master, b64u_decode(file["wrapped"][name]), name.encode()) for name in _NAMES}
         kids = {name: str(file[f"{name}_kid"]) for name in (_RELEASE, _VOICE, _DIRECTORY)}
+        for kid in kids.values():
+            b64u_decode(kid, size=_KID_BYTES)
     except (NotStrict, KeyError, TypeError) as error:
         raise KeyUnavailable(f"`{path.name}` is not a key ring") from error
     return HubKeys(
@@ -84,9 +87,9 @@ def _make(store: KeyStore, entropy: Entropy) -> bytes:
         {
             "master": master,
             "wrapped": {name: b64u_encode(store.wrap(master, key, name.encode())) for name, key in fresh.items()},
-            "release_kid": b64u_encode(entropy(16)),
-            "voice_kid": b64u_encode(entropy(16)),
-            "directory_kid": b64u_encode(entropy(16)),
+            "release_kid": b64u_encode(entropy(_KID_BYTES)),
+            "voice_kid": b64u_encode(entropy(_KID_BYTES)),
+            "directory_kid": b64u_encode(entropy(_KID_BYTES)),
         }
     )
 
