@@ -17,35 +17,17 @@ from broker.app import hub_folder
 from broker.cli.main import app
 from broker.client import Trust
 from broker.ledger.checkpoint import Checkpoint, open_note, sign_note
-from broker.ledger.entries import Disclosure
 from broker.ledger.exhibit import EXHIBIT_BYTES_MAX, Exhibit
 from broker.ledger.merkle import ProofRejected
 from broker.ledger.proofs import InclusionProof, format_proof, parse_proof
 from schemas.strict import json_encode
-from tests.faults.county import DIRECTORY_LOG, LANE, live_a_quiet_day
-from tests.faults.stored import hub_keys, read_stored
+from tests.faults.county import DIRECTORY_LOG, LANE
+from tests.faults.stored import hub_keys
 from tests.faults.tampering import TamperedLedger, with_byte
 from tests.personas import BLACKBURN_CHILDREN
 
 ROOT = Path(__file__).parents[2]
 CHILDREN = BLACKBURN_CHILDREN.name
-
-
-@pytest.fixture(scope="module")
-def day(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder after a quiet day, and nobody running on it."""
-    return live_a_quiet_day(tmp_path_factory.mktemp("day") / "data")
-
-
-@pytest.fixture(scope="module")
-def told_at(day: Path) -> int:
-    """Where it stands in the ledger that Blackburn's children's services were told."""
-    ((index, _),) = [
-        (index, entry)
-        for index, (_, entry) in read_stored(day).entries.items()
-        if isinstance(entry, Disclosure) and entry.to == CHILDREN
-    ]
-    return index
 
 
 @pytest.fixture(scope="module")

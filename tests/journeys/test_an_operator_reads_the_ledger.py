@@ -16,7 +16,7 @@ from broker.app import hub_folder
 from broker.cli.main import app
 from broker.client import Trust
 from broker.errors import NotThere
-from broker.ledger.entries import Decision, Disclosure, Filler
+from broker.ledger.entries import Decision, Filler
 from broker.ledger.exhibit import Exhibit
 from broker.ledger.proofs import check_proof
 from broker.ledger.window import LedgerWindow
@@ -25,29 +25,12 @@ from broker.transport.ledger_reader import LedgerReader
 from tests.contracts.clock import MovedClock
 from tests.contracts.engine import story
 from tests.faults.canaries import canaries_in
-from tests.faults.county import DIRECTORY_LOG, LANE, County, county, hub_db, live_a_quiet_day, ordinary_day
+from tests.faults.county import DIRECTORY_LOG, LANE, County, county, hub_db, ordinary_day
 from tests.faults.stored import inbox_of, read_stored
 from tests.faults.tampering import TamperedLedger
 from tests.personas import BLACKBURN_CHILDREN, CANARIES, DESKS, POLICE
 
 CHILDREN = BLACKBURN_CHILDREN.name
-
-
-@pytest.fixture(scope="module")
-def day(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder after a quiet day, and nobody running on it."""
-    return live_a_quiet_day(tmp_path_factory.mktemp("day") / "data")
-
-
-@pytest.fixture(scope="module")
-def told_at(day: Path) -> int:
-    """Where it stands in the ledger that Blackburn's children's services were told."""
-    ((index, _),) = [
-        (index, entry)
-        for index, (_, entry) in read_stored(day).entries.items()
-        if isinstance(entry, Disclosure) and entry.to == CHILDREN
-    ]
-    return index
 
 
 def ledger(*words: str, data: Path) -> Result:
