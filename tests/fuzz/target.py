@@ -5,7 +5,6 @@ finding: another error, an assertion of what must hold of everything that is tak
 second of the processor or 200 MB of memory, or an error that holds the name of somebody in the seeds.
 """
 
-import resource
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from tests.fuzz.memory import begin_kb, most_kb
 from tests.personas import CANARIES
 
 INPUT_S_MAX = 1.0
@@ -49,7 +49,7 @@ class Finding:
 
 def examine(target: Target, data: bytes) -> Finding | None:
     """Give one input to a decoder; None if it dealt with it as it must."""
-    began_kb, began_s = _most_kb(), time.process_time()
+    began_kb, began_s = begin_kb(), time.process_time()
     try:
         target.decode(data)
     except target.refusals as error:
@@ -57,16 +57,12 @@ def examine(target: Target, data: bytes) -> Finding | None:
             return Finding(f"{type(error).__name__} that quotes what was given, {_where(error)}", data)
     except Exception as error:  # noqa: BLE001 - whatever it is: that is what is looked for
         return Finding(f"{type(error).__name__} {_where(error)}", data)
-    took_s, took_kb = time.process_time() - began_s, _most_kb() - began_kb
+    took_s, took_kb = time.process_time() - began_s, most_kb() - began_kb
     if took_s > INPUT_S_MAX:
         return Finding(f"took {took_s:.1f} s for {len(data)} bytes", data)
     if took_kb > INPUT_KB_MAX:
         return Finding(f"took {took_kb // 1_024} MB for {len(data)} bytes", data)
     return None
-
-
-def _most_kb() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def _where(error: BaseException) -> str:

@@ -102,6 +102,25 @@ def test_a_decoder_that_does_otherwise_is_found(decode: Callable[[bytes], None],
     assert [found in finding.what for finding in ran.findings] == [True]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux begins the mark of a process anew")
+def test_a_decoder_that_takes_much_is_found_in_a_process_that_once_was_larger() -> None:
+    greedy(b"")
+
+    finding = examine(Target(greedy, (), [b""]), b"")
+
+    assert finding is not None
+    assert "MB" in finding.what
+
+
+def test_a_decoder_is_not_blamed_for_what_the_process_took_before_it() -> None:
+    kept = b"x" * (250 * 1_048_576)
+
+    finding = examine(Target(len, (), [b""]), b"")
+
+    assert finding is None
+    assert len(kept) == 250 * 1_048_576
+
+
 def test_a_finding_is_kept_as_digits_and_nothing_of_it_is_shown(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

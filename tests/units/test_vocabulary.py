@@ -200,7 +200,7 @@ def test_a_moment_without_a_time_zone_is_refused(urgency: Urgency) -> None:
 
 
 @pytest.mark.parametrize("hours", [-11, -5, 0, 1, 13])
-@pytest.mark.parametrize("urgency", set(Urgency) - {Urgency.RECORD})
+@pytest.mark.parametrize("urgency", [urgency for urgency in Urgency if urgency is not Urgency.RECORD])
 def test_a_moment_is_the_same_moment_in_every_time_zone(urgency: Urgency, hours: int) -> None:
     told_at = at("2026-01-09T23:30")
 
