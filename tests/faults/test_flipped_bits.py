@@ -91,8 +91,10 @@ def soak(points: int, seed: int, folder: Path) -> Summary:
     lived = live_a_quiet_day(folder / "lived")
     hubs, wrong = flipped(hub_db(lived), TABLES, folder / "hub", points // 2, seed)
     desks, more = flipped(desk_db(lived, BLACKBURN_CHILDREN.name), DDL, folder / "desk", points - points // 2, seed)
-    what = f"bits flipped in databases, {hubs + desks} refused and the others of no meaning"
-    return Summary(what, points, tuple(f"{failure} (seed {seed})" for failure in (*wrong, *more)))
+    failures = tuple(f"{failure} (seed {seed})" for failure in (*wrong, *more))
+    refused = hubs + desks
+    meaningless = points - refused - len(failures)
+    return Summary("flipped bits", points, failures, ((refused, "refused"), (meaningless, "without a meaning")))
 
 
 def test_a_flipped_bit_of_a_database_is_refused_or_means_nothing(tmp_path: Path) -> None:

@@ -50,8 +50,8 @@ def soak(points: int, seed: int, folder: Path) -> Summary:
     under_way = sum(one["pending"] > 0 for one in told)
     if under_way < UNDER_WAY * points:
         failures.append(f"letters were under way at {under_way} of {points} kills only")
-    what = f"kills at exact system calls, {under_way} of them with accepted notifications undelivered"
-    return Summary(what, len(told), tuple(failures))
+    of_them = ((under_way, "of them with accepted notifications undelivered"),)
+    return Summary("kills at exact system calls", len(told), tuple(failures), of_them)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

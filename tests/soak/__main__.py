@@ -1,6 +1,7 @@
-"""`python -m tests.soak short|long [SEED]`: load with faults, fuzzing and any history, for longer than a test may take.
+"""`python -m tests.soak short|long [SEED]`: faults, any history and fuzzing, for longer than a test may take.
 
-The seed is said first, so that the same can be had again. The last line says how many jobs passed and how many failed.
+The seed is said first, so that the same can be had again. The last lines say what each part did, how to repeat each
+job that found something, and how many jobs passed and failed.
 """
 
 import random

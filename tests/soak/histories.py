@@ -9,4 +9,4 @@ if __name__ == "__main__":
     count, seed = map(int, sys.argv[1:])
     logging.disable()  # what a hub says of what it refuses is a line each time
     live_histories(count, seed)
-    sys.stdout.write(f"histories: {count} of {STEPS} steps from seed {seed}, 0 violations\n")
+    sys.stdout.write(f"histories: {count} histories of {STEPS} steps, 0 violations\n")

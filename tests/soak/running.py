@@ -1,9 +1,10 @@
 """Runs the jobs of a soak, as many at a time as there are processors, and says what became of each part."""
 
 import os
+import re
 import subprocess
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,8 @@ from tests.soak.parts import Job
 ROOT = Path(__file__).parents[2]
 LOGS = ROOT / ".soak"
 """Where the whole output of a job lies that found something."""
+_COUNT = re.compile(r"(?:^|, )(\d+) ([^,]+)")
+"""What a job did, out of its last line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +41,27 @@ class Tally:
         return sum(not done.is_passed for done in self.done)
 
     def lines(self) -> list[str]:
-        """One line for each part, one for each job that found something, and how many passed on the last."""
-        passed = Counter(done.job.part for done in self.done if done.is_passed)
-        took: Counter[str] = Counter()
+        """One line for each part with all that its jobs did; for each job that found something one, with how to repeat
+        it; and how many passed on the last."""
+        parts: dict[str, list[Done]] = {}
         for done in self.done:
-            took[done.job.part] += round(done.took_s)
-        counts = Counter(done.job.part for done in self.done)
-        lines = [f"{part}: {passed[part]} of {count} jobs passed, {took[part]} s" for part, count in counts.items()]
-        lines += [f"{done.job.name} FAILED: {done.last_line}" for done in self.done if not done.is_passed]
+            parts.setdefault(done.job.part, []).append(done)
+        lines = [_line(part, ended) for part, ended in parts.items()]
+        for done in self.done:
+            if not done.is_passed:
+                again = " ".join(("python", *done.job.command[1:]))
+                lines.append(f"{done.job.name} FAILED: {done.last_line}; repeat it: {again}")
         return [*lines, f"{len(self.done) - self.failed} passed, {self.failed} failed"]
+
+
+def _line(part: str, ended: Sequence[Done]) -> str:
+    did: Counter[str] = Counter()
+    for done in ended:
+        for count, words in _COUNT.findall(done.last_line.partition(": ")[2]) if done.is_passed else ():
+            did[words] += int(count)
+    passed, took_s = sum(done.is_passed for done in ended), sum(done.took_s for done in ended)
+    counts = "".join(f"{count:,} {words}, " for words, count in did.items())
+    return f"{part}: {counts}{passed} of {len(ended)} jobs passed, {took_s:.0f} s"
 
 
 def run_all(jobs: Iterable[Job], say: Callable[[str], None], *, at_a_time: int | None = None) -> Tally:
@@ -56,7 +71,7 @@ def run_all(jobs: Iterable[Job], say: Callable[[str], None], *, at_a_time: int |
         for ended in as_completed([workers.submit(run, job) for job in jobs]):
             done = ended.result()
             tally.done.append(done)
-            say(f"[{done.took_s:5.0f} s] {done.last_line}")
+            say(f"[{done.took_s:5.0f} s] {done.job.name}: {done.last_line}")
     return tally
 
 
@@ -79,4 +94,4 @@ def run(job: Job, logs: Path = LOGS) -> Done:
     log = logs / f"{job.name}.log"
     log.write_bytes(output)
     why = "did not end" if code is None else f"ended with {code}"
-    return Done(job, False, f"{job.name} {why}: {log}", monotonic() - began)
+    return Done(job, False, f"{why}, {last or 'said nothing'}: {log}", monotonic() - began)
