@@ -4,11 +4,10 @@ nobody."""
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from opentelemetry import trace
@@ -21,12 +20,14 @@ from opentelemetry.trace import SpanContext, StatusCode, TraceFlags, TraceState
 
 from broker import telemetry
 from broker.sealing.entropy import system_entropy
-from broker.telemetry import LINKS_MAX, Count, Duration, Gauge, Span, Unlisted
+from broker.telemetry import LINKS_MAX, Count, Duration, Gauge, Span, Unlisted, exporting
 from broker.telemetry.exporting import Collected, collected, start_exporting, stop
 from broker.telemetry.spans import trace_with
 from tests.personas import PEOPLE, canaries_in
 
 NAME = f"{PEOPLE[0].given} {PEOPLE[0].family}"
+ENDS_WITHIN_S = 60
+"""What has not ended by then never will."""
 
 
 @pytest.fixture
@@ -203,6 +204,8 @@ class _Collector(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         data = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.asked.set()  # type: ignore[attr-defined]
+        self.server.let_go.wait()  # type: ignore[attr-defined]
         self.server.taken.append((self.path, data))  # type: ignore[attr-defined]
         self.send_response(200)
         self.end_headers()
@@ -211,22 +214,40 @@ class _Collector(BaseHTTPRequestHandler):
         pass
 
 
+class Taking(NamedTuple):
+    """A collector at work."""
+
+    address: str
+    taken: list[tuple[str, bytes]]
+    """What it has taken so far, and where."""
+    asked: threading.Event
+    """It was asked to take something."""
+    let_go: threading.Event
+    """From now on it answers."""
+
+
 @contextmanager
-def collector() -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
-    """The address of one, and what it has taken so far."""
+def collector(*, answers_at_once: bool = True) -> Iterator[Taking]:
+    """A collector, until the block ends."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Collector) as server:
-        server.taken = []  # type: ignore[attr-defined]
+        taking = Taking(f"http://127.0.0.1:{server.server_port}", [], threading.Event(), threading.Event())
+        server.taken, server.asked, server.let_go = taking[1:]  # type: ignore[attr-defined]
+        if answers_at_once:
+            taking.let_go.set()
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}", server.taken  # type: ignore[attr-defined]
-        server.shutdown()
-        thread.join()
+        try:
+            yield taking
+        finally:
+            taking.let_go.set()
+            server.shutdown()
+            thread.join()
 
 
 def test_a_collector_gets_spans_and_metrics_when_we_stop_at_the_latest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", f"person={NAME}")
     traceparent = telemetry.fresh_traceparent(system_entropy)
-    with collector() as (address, taken):
+    with collector() as (address, taken, _, _):
         start_exporting(address + "/", "tellwise-hub", "hub.invented.example")
         with telemetry.span(Span.LANE_TURN, records=1) as working:
             working.link([traceparent])
@@ -247,7 +268,7 @@ def test_a_collector_gets_spans_and_metrics_when_we_stop_at_the_latest(monkeypat
 
 
 def test_after_stop_nothing_is_exported() -> None:
-    with collector() as (address, taken):
+    with collector() as (address, taken, _, _):
         start_exporting(address, "tellwise-hub", "hub.invented.example")
         stop()
         with telemetry.span(Span.LANE_TURN, records=1):
@@ -270,22 +291,45 @@ def test_a_person_is_no_instance() -> None:
         start_exporting("http://127.0.0.1:9", "tellwise-hub", NAME)
 
 
-@pytest.mark.parametrize("answers", [False, True], ids=["nobody listens", "somebody listens and never answers"])
-def test_a_collector_that_is_away_holds_up_no_turn_and_no_stop_for_long(answers: bool) -> None:
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        if answers:
-            silent.listen()
-        start_exporting(f"http://127.0.0.1:{silent.getsockname()[1]}", "tellwise-hub", "hub.invented.example")
-        began = monotonic()
-        for _ in range(2_500):  # more than are kept; each would wait for five seconds, if it waited
-            with telemetry.span(Span.LANE_TURN, records=1):
-                telemetry.count(Count.NOTIFICATION_ACCEPTED)
-        turned = monotonic()
-        stop()
+def many_turns() -> None:
+    for _ in range(4_000):  # more than are kept and under way
+        with telemetry.span(Span.LANE_TURN, records=1):
+            telemetry.count(Count.NOTIFICATION_ACCEPTED)
 
-        assert turned - began < 20
-        assert monotonic() - turned < 20
+
+def test_a_collector_that_does_not_answer_holds_up_no_turn_and_no_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporting, "_EXPORT_LONGEST_S", 600.0)  # whoever waited for it would wait until we let go
+    monkeypatch.setattr(exporting, "_STOP_LONGEST_S", 0.1)
+    with collector(answers_at_once=False) as (address, _, asked, let_go):
+        start_exporting(address, "tellwise-hub", "hub.invented.example")
+        turns = ended(many_turns)
+        assert asked.wait(ENDS_WITHIN_S)
+        stopped = ended(stop)
+        last = [thread for thread in threading.enumerate() if thread.name == "last-telemetry"]
+        let_go.set()
+
+        assert (turns, stopped, len(last)) == (True, True, 1)
+        last[0].join(ENDS_WITHIN_S)
+        assert not last[0].is_alive()
+
+
+def test_a_collector_that_is_not_there_holds_up_no_turn_and_no_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporting, "_EXPORT_LONGEST_S", 0.1)  # for each turn, if they waited
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        start_exporting(f"http://127.0.0.1:{nobody.getsockname()[1]}", "tellwise-hub", "hub.invented.example")
+
+        assert ended(many_turns)
+        assert ended(stop)
         for thread in threading.enumerate():
-            if thread.name == "last-telemetry":  # it draws its pauses at random, under whatever test comes next
-                thread.join()
+            if thread.name == "last-telemetry":  # nothing of it goes on under whatever test comes next
+                thread.join(ENDS_WITHIN_S)
+                assert not thread.is_alive()
+
+
+def ended(do: Callable[[], None]) -> bool:
+    """Whether it comes to an end."""
+    doing = threading.Thread(target=do, daemon=True)
+    doing.start()
+    doing.join(ENDS_WITHIN_S)
+    return not doing.is_alive()
