@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,6 +76,12 @@ async def owned(transport: Transport, topic: str = LANE) -> AsyncIterator[tuple[
         event = await anext(events)
         assert isinstance(event, Assigned)
         yield event.lane, events
+
+
+async def still_waits(task: asyncio.Future[Any]) -> None:
+    """Give *task* every chance to begin, and to end too early: it has not."""
+    await asyncio.wait([task], timeout=0.01)
+    assert not task.done()
 
 
 async def turn(lane: Lane, *acts: Callable[[Tx], None]) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from broker.errors import Fenced
 from broker.ports import Leaf, RowKey, SealedRow, Table, Transport, Tx
-from tests.contracts.engine import INBOX, LANE, LOG, Engine, frontier, owned, story, turn
+from tests.contracts.engine import INBOX, LANE, LOG, Engine, frontier, owned, still_waits, story, turn
 
 DANA = RowKey(b"hmac of Dana")
 REED = RowKey(b"hmac of officer Reed")
@@ -168,7 +168,7 @@ class LaneContract(Engine):
     async def test_a_poll_that_waits_is_woken_by_the_next_record(self) -> None:
         async with self.opened() as transport, owned(transport) as (lane, _):
             polling = asyncio.create_task(lane.poll(100, 20_000))
-            await asyncio.sleep(0.01)
+            await still_waits(polling)
             await transport.publish(LANE, [b"Dana moves"])
 
             async with asyncio.timeout(5):
@@ -178,7 +178,7 @@ class LaneContract(Engine):
     async def test_a_poll_is_woken_by_what_another_lane_sends(self) -> None:
         async with self.opened() as transport, owned(transport) as (lane, _), owned(transport, "lane.1") as (other, _):
             polling = asyncio.create_task(other.poll(100, 20_000))
-            await asyncio.sleep(0.01)
+            await still_waits(polling)
             await turn(lane, lambda tx: tx.send("lane.1", b"Dana's case moves to your lane"))
 
             async with asyncio.timeout(5):

@@ -64,15 +64,21 @@ class OwnershipContract(Engine):
 
     @story
     async def test_the_announcements_end_with_the_block(self) -> None:
-        async def listen(events: AsyncIterator[LaneEvent]) -> list[LaneEvent]:
-            return [event async for event in events]
+        heard: list[LaneEvent] = []
+        begun = asyncio.Event()
+
+        async def listen(events: AsyncIterator[LaneEvent]) -> None:
+            async for event in events:
+                heard.append(event)
+                begun.set()
 
         async with self.opened() as transport:
             async with transport.lanes([(LANE, 0)]) as events:
                 listening = asyncio.create_task(listen(events))
-                await asyncio.sleep(0.01)
+                await begun.wait()
 
-            assert [type(event) for event in await listening] == [Assigned]
+            await listening
+            assert [type(event) for event in heard] == [Assigned]
 
     @story
     async def test_a_lane_that_was_given_up_is_free_and_its_old_owner_is_fenced(self) -> None:

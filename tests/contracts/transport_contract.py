@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.contracts.engine import INBOX, LANE, Engine, owned, story
+from tests.contracts.engine import INBOX, LANE, Engine, owned, still_waits, story
 
 MOVES = [f"Dana moves for the {n}. time".encode() for n in range(12)]
 
@@ -106,10 +106,9 @@ class TransportContract(Engine):
     async def test_a_reader_who_waits_is_woken_by_the_next_record(self) -> None:
         async with self.opened() as transport:
             waiting = asyncio.create_task(transport.read(INBOX, 0, 100, 20_000))
-            await asyncio.sleep(0.01)
+            await still_waits(waiting)
             await transport.publish(LANE, [b"a record of another topic wakes nobody"])
-            await asyncio.sleep(0.01)
-            assert not waiting.done()
+            await still_waits(waiting)
 
             await transport.publish(INBOX, MOVES[:1])
 
@@ -129,8 +128,8 @@ class TransportContract(Engine):
     @story
     async def test_what_another_process_writes_is_seen_when_the_wait_is_over(self) -> None:
         async with self.opened() as here, self.opened() as there:
-            waiting = asyncio.create_task(here.read(INBOX, 0, 100, 150))
-            await asyncio.sleep(0.01)
+            waiting = asyncio.create_task(here.read(INBOX, 0, 100, 1_500))
+            await still_waits(waiting)
             await there.publish(INBOX, MOVES[:1])
 
             assert [record.value for record in await waiting] == MOVES[:1]

@@ -67,7 +67,7 @@ def test_an_answer_does_not_wait_for_the_asker_to_acknowledge_its_beginning(here
         is_open(here)
         took_s.append(time.monotonic() - began)
 
-    assert sorted(took_s)[20] < 0.03  # the first few are acknowledged at once
+    assert min(took_s[20:]) < 0.04  # the first few are acknowledged at once; then each one would take as long
 
 
 def test_a_body_that_does_not_come_is_not_waited_for(here: AtWork) -> None:
@@ -220,10 +220,11 @@ def test_more_connections_than_are_kept_are_closed_and_those_that_are_there_go_o
     with ExitStack() as stack:
         first = stack.enter_context(here.socket())
         more = [stack.enter_context(here.socket()) for _ in range(30)]
-        closed = sum(ends(one) < PATIENCE_S / 2 for one in more[-5:])
+        closed = [received(one) for one in more[-5:]]
         first.sendall(b"GET /health HTTP/1.1\r\nHost: hub\r\n\r\n")
 
-        assert closed == 5
+        assert closed == [b""] * 5
+        assert first.recv(65_536).startswith(b"HTTP/1.1 200 ")  # not yet hung up on, and it came before them
     until(lambda: here.ask("GET", "/health").status == 200, seconds=LONG_S)
 
 

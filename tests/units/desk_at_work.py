@@ -109,6 +109,13 @@ async def until(holds: Callable[[], object]) -> None:
             await asyncio.sleep(0.005)
 
 
+async def stays(holds: Callable[[], object]) -> None:
+    """Fail if something ceases to hold while an adapter, which looks every ten milliseconds, has looked many times."""
+    for _ in range(20):
+        assert holds()
+        await asyncio.sleep(0.005)
+
+
 def put_letter(desk: Desk, person: str = "onyx", **compartments: Any) -> StoredLetter:
     """A letter comes, as if it had been heard; about somebody whom this desk knows by a pseudonym."""
     n = desk.store.last_n("lane") + 1

@@ -16,7 +16,7 @@ from agency_adapters.csv_drop.rows import ROW_BYTES_MAX, Malformed, Row, read_ro
 from broker.errors import SettingsRefused
 from tests.contracts.clock import MovedClock
 from tests.contracts.engine import story
-from tests.units.desk_at_work import at_work, police_folder, until
+from tests.units.desk_at_work import at_work, police_folder, stays, until
 from tests.units.dropping import HEADER, drop, dropping, names, person, rejected, said, settings, taken, written
 
 
@@ -185,14 +185,12 @@ async def test_a_file_is_waited_for_until_it_has_stayed_as_it_is(world: Path) ->
     path = drop(world, written(person(1)))
 
     async with at_work(world, CsvDrop(), settings(settle_ms=5_000), clock) as work:
-        await asyncio.sleep(0.1)  # many looks, and no time passes
-        assert path.exists()
+        await stays(path.exists)  # no time passes
         clock.move(seconds=4)
         path.write_bytes(written(person(1), person(2)))
-        await asyncio.sleep(0.1)
+        await stays(path.exists)
         clock.move(seconds=4)
-        await asyncio.sleep(0.1)
-        assert path.exists(), "taken five seconds after it was first seen, though it had changed since"
+        await stays(path.exists)  # eight seconds after it was first seen, and it has changed since
         clock.move(seconds=2)
         await until(lambda: not path.exists())
         assert said(work.desk) == 2
@@ -209,9 +207,7 @@ async def test_a_file_that_somebody_has_open_for_writing_is_waited_for(world: Pa
         writer.write(half)
         writer.flush()
         async with at_work(world, CsvDrop(), settings()) as work:
-            await asyncio.sleep(0.2)
-            assert path.exists()
-            assert said(work.desk) == 0
+            await stays(lambda: path.exists() and said(work.desk) == 0)
             writer.write(whole[len(half) :])
             writer.close()
             await until(lambda: not path.exists())
@@ -250,6 +246,5 @@ async def test_files_are_taken_in_the_order_of_their_names(world: Path) -> None:
 
     async with at_work(world, CsvDrop(), settings(waiting_max=1)) as work:  # so the second one is not read to its end
         await until(lambda: names(world, "done"))
-        await asyncio.sleep(0.05)
 
-        assert (names(world, "done"), names(world, "in"), said(work.desk)) == (["a.csv"], ["b.csv"], 1)
+        await stays(lambda: (names(world, "done"), names(world, "in"), said(work.desk)) == (["a.csv"], ["b.csv"], 1))

@@ -18,7 +18,7 @@ from tests.contracts.engine import story
 from tests.faults.county import ONYX, case_opened, county, open_desk
 from tests.house.tree import ROOT
 from tests.personas import BLACKBURN_CHILDREN, POLICE
-from tests.units.desk_at_work import Unreachable, at_work, police_folder, until
+from tests.units.desk_at_work import Unreachable, at_work, police_folder, stays, until
 from tests.units.dropping import drop, dropping, example, names, person, rejected, said, settings, taken, written
 
 CANARY = "Synthetic-Onyx"
@@ -95,15 +95,13 @@ async def test_a_long_file_waits_while_the_outbox_is_full(world: Path) -> None:
 
     async with at_work(world, CsvDrop(), settings(waiting_max=8)) as work:
         await until(lambda: said(work.desk) == 8)
-        await asyncio.sleep(0.1)
-        assert said(work.desk) == 8
+        await stays(lambda: said(work.desk) == 8)
         with work.desk.store.transaction():
             for sent in work.desk.store.outgoing(Sending.WAITING)[:5]:
                 work.desk.store.set_state(sent.id, Sending.SENT)
         await until(lambda: said(work.desk) == 13)  # eight wait again
-        await asyncio.sleep(0.1)
 
-        assert said(work.desk) == 13
+        await stays(lambda: said(work.desk) == 13)
         assert path.exists()
 
 

@@ -240,7 +240,8 @@ def test_closing_finishes_what_is_queued(committing: Committing) -> None:
         tasks += [asyncio.create_task(committing.writer.commit(said(b"move %d" % n))) for n in range(5)]
         await asyncio.sleep(0)
         closing = asyncio.create_task(asyncio.to_thread(committing.writer.close))
-        await asyncio.sleep(0.01)
+        while not committing.writer._is_closing:  # noqa: ASYNC110 - nobody is told
+            await asyncio.sleep(0)
         hold.let_go.set()
         await closing
         return list(await asyncio.gather(*tasks, return_exceptions=True))
