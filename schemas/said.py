@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import cache
 from typing import Annotated, Any, Self
@@ -75,14 +75,16 @@ class Said(BaseModel):
                 it; the text names it.
         """
         try:
-            came = json_decode(data)  # pydantic's own parser takes a member name twice, and NaN
             said = cls.model_validate_json(data)
-            if said.to_bytes() == data:  # the very bytes that we would write: nothing was taken for another
+            # The very bytes that we would write: nothing was taken for another. pydantic's own parser takes a member
+            # name twice, and NaN, but neither of them is ever written.
+            if said.to_bytes() == data:
                 return said
+            came = json_decode(data)
         except NotStrict as error:
             refused = SchemaRefused(cls.__name__, (str(error),))
         except ValidationError as error:
-            refused = _refused(cls, error)
+            refused = _not_strict(cls, data) or _refused(cls, error)
         else:
             # pydantic takes `"86400"` for a date, and `true` or `1.0` for the number of a rank.
             misspelt = tuple(f"`{path}` spelling" for path in _misspelt(came, said.model_dump(mode="json"), ()))
@@ -94,6 +96,46 @@ class Said(BaseModel):
     def to_bytes(self) -> bytes:
         """The JSON that is sealed or signed. What has no value is left out, so an added field changes no old bytes."""
         return json_encode(self.model_dump(mode="json", exclude_none=True))
+
+
+class Form:
+    """The bytes of many values of one model that differ in a few fields: what is the same is written once."""
+
+    __slots__ = ("_holes", "_pieces")
+
+    def __init__(self, model: type[Said], holes: Iterable[str], **fields: Any) -> None:
+        """Write what they have in common.
+
+        Args:
+            model: What they are.
+            holes: The names of the fields that differ.
+            fields: All others, as for `Said.write`.
+
+        Raises:
+            TypeError: a field is unknown or missing.
+        """
+        self._holes = sorted(holes)  # in the order of the JSON
+        rest = model.write(**fields, **{hole: _mark(hole) for hole in self._holes})
+        self._pieces: list[bytes] = []
+        for hole in self._holes:
+            before, _, rest = rest.partition(json_encode(_mark(hole)))
+            self._pieces.append(before)
+        self._pieces.append(rest)
+
+    def write(self, **values: str | int) -> bytes:
+        """The bytes of one value: as `Said.write` makes them of all its fields.
+
+        Raises:
+            KeyError: a hole is left.
+        """
+        parts = [self._pieces[0]]
+        for hole, piece in zip(self._holes, self._pieces[1:], strict=True):
+            parts += (json_encode(values[hole]), piece)
+        return b"".join(parts)
+
+
+def _mark(hole: str) -> str:
+    return f"\x00{hole}"  # no text that we are given has it
 
 
 @cache
@@ -124,6 +166,15 @@ def _written(value: Any) -> Any:
     if isinstance(value, Said):
         return value.model_dump(mode="json", exclude_none=True)
     return value
+
+
+def _not_strict(model: type[BaseModel], data: bytes) -> SchemaRefused | None:
+    """What is wrong with bytes that are not strict JSON; None if they are."""
+    try:
+        json_decode(data)
+    except NotStrict as error:
+        return SchemaRefused(model.__name__, (str(error),))
+    return None
 
 
 def _refused(model: type[BaseModel], error: ValidationError) -> SchemaRefused:

@@ -122,7 +122,7 @@ def json_decode(data: bytes | str) -> Any:
         value = orjson.loads(raw)
         # What was lost in reading, such as a second member of one name, cannot come back in writing. So text that is
         # the very one that we would write needs no other look than at its depth.
-        if orjson.dumps(value, option=_AS_WE_SEND) == raw and _is_shallow(value, JSON_DEPTH_MAX):
+        if orjson.dumps(value, option=_AS_WE_SEND) == raw and _is_shallow(value, raw):
             return value
     except ValueError:  # among them orjson's own; not JSON, or JSON that only the slower reader takes
         pass
@@ -131,14 +131,16 @@ def json_decode(data: bytes | str) -> Any:
     return _json_decode_slowly(data)
 
 
-def _is_shallow(value: Any, depth_left: int) -> bool:
-    if type(value) is dict:
-        value = value.values()
-    elif type(value) is not list:
+def _is_shallow(value: Any, raw: bytes) -> bool:
+    if raw.count(b"{") + raw.count(b"[") <= JSON_DEPTH_MAX:  # too few in all to be nested deeper
         return True
-    if not depth_left:
-        return False
-    return all(_is_shallow(member, depth_left - 1) for member in value if type(member) is dict or type(member) is list)
+    level = [value]
+    for _ in range(JSON_DEPTH_MAX):
+        members = [one.values() if type(one) is dict else one for one in level]
+        level = [inner for one in members for inner in one if type(inner) is dict or type(inner) is list]
+        if not level:
+            return True
+    return False
 
 
 def _json_decode_slowly(data: bytes | str) -> Any:

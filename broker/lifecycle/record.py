@@ -17,7 +17,7 @@ from broker.lifecycle.decide import Decision, Grant
 from broker.lifecycle.release import release
 from broker.lifecycle.turn import Counted, Turn
 from broker.sealing.compartments import Belonging, seal
-from broker.sealing.letters import Cover, Duty, ItemKind, Letter, Obligation
+from broker.sealing.letters import Cover, Duty, ItemKind, Letters, Obligation
 from broker.sealing.packages import Outcome, Receipt, sign_said
 from broker.sealing.rejection import Reason
 from broker.sealing.signatures import Typ
@@ -26,8 +26,10 @@ from broker.state.persons import introduce
 from broker.state.told import Told, ToldDesk, put_told
 from broker.telemetry import Count, Event
 from broker.topics import QUARANTINE
+from policies import Terms
 from schemas import Label, Mailbox, Retention, Urgency
 from schemas.kinds.letter import LetterAcknowledged, LetterReturned
+from schemas.said import Form
 from schemas.strict import b64u_encode, json_encode
 
 _FIRST_PART = 1
@@ -105,6 +107,7 @@ def record_decision(accepted: Accepted, decision: Decision, turn: Turn) -> None:
         detail=detail_digest(decision.detail),
     )
     decided = b64u_encode(leaf_hash(turn.enter(entry, detail=decision.detail)))
+    letters = _Letters(accepted, decided, turn)
     told = []
     for grant in decision.grants:
         desk = turn.directory.desk(grant.desk)
@@ -112,61 +115,78 @@ def record_decision(accepted: Accepted, decision: Decision, turn: Turn) -> None:
         if epoch is None:  # no key to hand it over by: told nothing, and somebody must look
             turn.alarm(Event.DECISION_REFUSED, desk=desk.id, id=fields.id)
             continue
-        _record_letter(accepted, grant, desk, epoch, decided, turn)
+        letters.record(grant, desk, epoch)
         told.append(ToldDesk.model_construct(desk=desk.id, labels=grant.labels))
     if told:
         put_told(turn.rows, accepted.person, fields.id, Told.write(publisher=fields.iss, desks=tuple(told)))
 
 
-def _record_letter(accepted: Accepted, grant: Grant, desk: Desk, epoch: Epoch, decided: str, turn: Turn) -> None:
-    notification = accepted.signed.notification
-    fields = notification.head.fields
-    n = next_number(turn.rows, desk.id)
-    cover = seal(
-        _cover(accepted, grant, desk, n, turn),
-        Belonging(fields.id, turn.premises.hub, Label.COVER.value),
-        epoch.secret,
-        epoch.kid,
-        turn.premises.entropy,
-    )
-    released = release(notification.compartments, accepted.content_keys, grant.labels, epoch)
-    letter = Letter(notification.head, notification.sig, cover, released)
-    line = turn.line()
-    entry = entries.Disclosure.write(
-        **line,
-        to=desk.id,
-        n=n,
-        id=fields.id,
-        part=_FIRST_PART,
-        iss=fields.iss,
-        kind=fields.kind,
-        cmp={label: sealed.digest for label, sealed in released.items()},
-        cover=cover.digest,
-        kid=epoch.kid,
-        purpose=accepted.facts.purpose,
-        policy=turn.premises.policies.bundle.digest,
-        decision=decided,
-        person=accepted.person.reference(line["salt"]),
-    )
-    turn.enter(entry, item=(ItemKind.LETTER, desk.mailbox, letter.to_bytes()))
+class _Letters:
+    """The letters of one notification. What is the same in those of several desks is written once."""
 
+    def __init__(self, accepted: Accepted, decided: str, turn: Turn) -> None:
+        """Begin with none. *decided* is the leaf hash of the decision's entry."""
+        notification = accepted.signed.notification
+        self._accepted, self._decided, self._turn = accepted, decided, turn
+        self._letters = Letters(notification.head, notification.sig, notification.compartments)
+        self._belonging = Belonging(notification.head.fields.id, turn.premises.hub, Label.COVER.value)
+        self._covers: dict[Terms, Form] = {}
+        self._entries: dict[tuple[Label, ...], Form] = {}
 
-def _cover(accepted: Accepted, grant: Grant, desk: Desk, n: int, turn: Turn) -> bytes:
-    urgency = grant.terms.urgency
-    return Cover.write(
-        letter=accepted.signed.notification.head.fields.id,
-        desk=desk.id,
-        part=_FIRST_PART,
-        lane=turn.premises.lane,
-        n=n,
-        person=introduce(turn.rows, accepted.person, desk.id),
-        urgency=urgency,
-        acknowledge_by=urgency.acknowledge_by(turn.now),
-        obligations=_duties(urgency, grant.terms.retention),
-        reasons=grant.terms.reasons,
-        corrects=accepted.facts.corrects,
-        traceparent=accepted.facts.traceparent,
-    )
+    def record(self, grant: Grant, desk: Desk, epoch: Epoch) -> None:
+        """The line and the letter of one desk that may be told."""
+        turn, person = self._turn, self._accepted.person
+        n = next_number(turn.rows, desk.id)
+        said = self._cover(grant.terms).write(desk=desk.id, n=n, person=introduce(turn.rows, person, desk.id))
+        cover = seal(said, self._belonging, epoch.secret, epoch.kid, turn.premises.entropy)
+        keys = release(self._accepted.content_keys, grant.labels, epoch)
+        salt = turn.salt()
+        entry = self._entry(grant.labels).write(
+            salt=salt, to=desk.id, n=n, cover=cover.digest, kid=epoch.kid, person=person.reference(salt)
+        )
+        kid = json_encode(epoch.kid).decode("ascii")
+        turn.enter(entry, item=(ItemKind.LETTER, desk.mailbox, self._letters.write(keys, kid, cover)))
+
+    def _entry(self, labels: tuple[Label, ...]) -> Form:
+        """The line of a letter with these compartments."""
+        form = self._entries.get(labels)
+        if form is None:
+            notification = self._accepted.signed.notification
+            fields = notification.head.fields
+            form = self._entries[labels] = Form(
+                entries.Disclosure,
+                ("salt", "to", "n", "cover", "kid", "person"),
+                **self._turn.moment(),
+                id=fields.id,
+                part=_FIRST_PART,
+                iss=fields.iss,
+                kind=fields.kind,
+                cmp={label: notification.compartments[label].digest for label in labels},
+                purpose=self._accepted.facts.purpose,
+                policy=self._turn.premises.policies.bundle.digest,
+                decision=self._decided,
+            )
+        return form
+
+    def _cover(self, terms: Terms) -> Form:
+        """The cover of a letter on these terms."""
+        form = self._covers.get(terms)
+        if form is None:
+            facts = self._accepted.facts
+            form = self._covers[terms] = Form(
+                Cover,
+                ("desk", "n", "person"),
+                letter=self._accepted.signed.notification.head.fields.id,
+                part=_FIRST_PART,
+                lane=self._turn.premises.lane,
+                urgency=terms.urgency,
+                acknowledge_by=terms.urgency.acknowledge_by(self._turn.now),
+                obligations=_duties(terms.urgency, terms.retention),
+                reasons=terms.reasons,
+                corrects=facts.corrects,
+                traceparent=facts.traceparent,
+            )
+        return form
 
 
 @cache

@@ -115,8 +115,16 @@ class Turn:
     _events: list[bytes] = field(default_factory=list)
 
     def line(self) -> dict[str, Any]:
-        """The fields that every ledger entry of this turn begins with: a fresh salt, lane time, directory size."""
-        return {"salt": b64u_encode(self.premises.entropy(16)), "ts": self.now, "dir": self.directory.size}
+        """The fields that every ledger entry of this turn begins with: a fresh salt, and its moment."""
+        return {"salt": self.salt(), **self.moment()}
+
+    def salt(self) -> str:
+        """Fresh salt for one ledger entry."""
+        return b64u_encode(self.premises.entropy(16))
+
+    def moment(self) -> dict[str, Any]:
+        """When, for ledger entries: lane time, and the size of the directory."""
+        return {"ts": self.now, "dir": self.directory.size}
 
     def enter(
         self,

@@ -52,9 +52,7 @@ class Compartment:
     kid: str
     encrypted_key: str
     _digest: str | None = field(init=False, default=None, compare=False, repr=False)
-    _around: tuple[bytes, bytes, bytes] | None = field(init=False, default=None, compare=False, repr=False)
-    """What stands before, between and after wrapped key and key id in the JSON. Like the digest it is worked out when
-    first asked for and is not copied into a changed copy (`replace`); all that are handed on from this one have it."""
+    """Worked out when first asked for; not copied into a changed copy (`replace`)."""
 
     @property
     def digest(self) -> str:
@@ -76,15 +74,16 @@ class Compartment:
             "encrypted_key": self.encrypted_key,
         }
 
+    def around_key(self) -> tuple[str, str]:
+        """What stands before and after the wrapped key and its name in the JSON of the JWE: see `write_key`."""
+        before = f'{{"aad":"{self.aad}","ciphertext":"{self.ciphertext}","encrypted_key":"'
+        return before, f'}},"iv":"{self.iv}","protected":"{PROTECTED}","tag":"{self.tag}"}}'
+
     def to_bytes(self) -> bytes:
-        """The JSON of the JWE: `json_encode(self.to_json())`, of which most is written once for all who are told."""
-        if self._around is None:
-            mark = "\x00"  # no string of a compartment has it: all are base64url, or a key id
-            whole = json_encode(Compartment(self.aad, self.iv, self.ciphertext, self.tag, mark, mark).to_json())
-            before, between, after = whole.split(json_encode(mark))
-            object.__setattr__(self, "_around", (before, between, after))
-        before, between, after = self._around  # type: ignore[misc]
-        return b"".join((before, _string(self.encrypted_key), between, _string(self.kid), after))
+        """The JSON of the JWE: `json_encode(self.to_json())`, since none of its strings needs an escape but the key's
+        name."""
+        before, after = self.around_key()
+        return (before + write_key(self.encrypted_key, json_encode(self.kid).decode("utf-8")) + after).encode("utf-8")
 
     @classmethod
     def from_json(cls, value: Any) -> "Compartment":
@@ -116,15 +115,15 @@ class Compartment:
         if ciphertext_size not in BUCKETS:
             raise Rejected(Reason.PADDING)
 
-    def retargeted(self, content_key: bytes, key: bytes, kid: str) -> "Compartment":
-        """The same compartment for whoever holds *key*: the header and the wrapped key change, and nothing else."""
-        wrapped = b64u_encode(aes_key_wrap(key, content_key))
-        handed_on = Compartment(self.aad, self.iv, self.ciphertext, self.tag, kid, wrapped)
-        object.__setattr__(handed_on, "_digest", self.digest)  # neither of the two is under it
-        if self._around is None:
-            self.to_bytes()
-        object.__setattr__(handed_on, "_around", self._around)
-        return handed_on
+
+def write_key(encrypted_key: str, kid: str) -> str:
+    """What stands in the JSON of a JWE between the two halves of `Compartment.around_key`.
+
+    Args:
+        encrypted_key: The content key, wrapped; base64url.
+        kid: The name of the key that it is wrapped under, as JSON has it.
+    """
+    return f'{encrypted_key}","header":{{"alg":"{ALG}","kid":{kid}'
 
 
 def seal(plaintext: bytes, belonging: Belonging, key: bytes, kid: str, entropy: Entropy) -> Compartment:
@@ -142,24 +141,15 @@ def seal(plaintext: bytes, belonging: Belonging, key: bytes, kid: str, entropy: 
     """
     content_key = entropy(KEY_BYTES)
     iv = entropy(IV_BYTES)
-    aad = b64u_encode(
-        json_encode(
-            {
-                "id": belonging.notification,
-                "iss": belonging.issuer,
-                "cmp": belonging.label,
-                "kc": b64u_encode(key_commitment(content_key)),
-            }
-        )
-    )
+    aad = b64u_encode(_aad(belonging) + f'{b64u_encode(key_commitment(content_key))}"}}'.encode("ascii"))
     sealed = AESGCM(content_key).encrypt(iv, pad(plaintext, _least(belonging.label)), _associated(aad))
     return Compartment(
-        aad=aad,
-        iv=b64u_encode(iv),
-        ciphertext=b64u_encode(sealed[:-TAG_BYTES]),
-        tag=b64u_encode(sealed[-TAG_BYTES:]),
-        kid=kid,
-        encrypted_key=b64u_encode(aes_key_wrap(key, content_key)),
+        aad,
+        b64u_encode(iv),
+        b64u_encode(sealed[:-TAG_BYTES]),
+        b64u_encode(sealed[-TAG_BYTES:]),
+        kid,
+        b64u_encode(aes_key_wrap(key, content_key)),
     )
 
 
@@ -189,7 +179,7 @@ def unwrap(compartment: Compartment, belonging: Belonging, key: bytes) -> bytes:
 def _commitment(aad: bytes, belonging: Belonging) -> bytes:
     """The key commitment in what was signed, if that says that the compartment belongs here."""
     # As we write it, which most do; whoever writes it otherwise is read in full.
-    ours = f'{{"cmp":"{belonging.label}","id":"{belonging.notification}","iss":"{belonging.issuer}","kc":"'.encode()
+    ours = _aad(belonging)
     if aad.startswith(ours) and aad.endswith(b'"}') and len(aad) == len(ours) + _KC_CHARACTERS + 2:
         return b64u_decode(aad[len(ours) : -2].decode("ascii", "replace"), size=DIGEST_BYTES)
     said = json_decode(aad)
@@ -199,6 +189,11 @@ def _commitment(aad: bytes, belonging: Belonging) -> bytes:
     if (said["id"], said["iss"], said["cmp"]) != (belonging.notification, belonging.issuer, belonging.label):
         raise Rejected(Reason.LABEL)
     return commitment
+
+
+def _aad(belonging: Belonging) -> bytes:
+    """The associated data as we write it, up to the key commitment. No identifier needs an escape."""
+    return f'{{"cmp":"{belonging.label}","id":"{belonging.notification}","iss":"{belonging.issuer}","kc":"'.encode()
 
 
 def open_with(compartment: Compartment, content_key: bytes, label: str) -> bytes:
@@ -225,12 +220,6 @@ def open_with(compartment: Compartment, content_key: bytes, label: str) -> bytes
 def key_commitment(content_key: bytes) -> bytes:
     """32 bytes that name a content key without giving it away."""
     return sha256(b"tellwise-kc-v1" + content_key).digest()
-
-
-def _string(text: str) -> bytes:
-    """A string's JSON. What needs no escape is most of what there is, and is written as it is."""
-    is_plain = text.isascii() and text.isprintable() and '"' not in text and "\\" not in text
-    return b'"%b"' % text.encode("ascii") if is_plain else json_encode(text)
 
 
 def _least(label: str) -> int:

@@ -4,13 +4,14 @@ A letter is the publisher's head, signature and open compartments, their keys re
 that the hub seals for that desk alone. An item without its proof is no item: see client/opening.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import AwareDatetime, Field
 
-from broker.sealing.compartments import Compartment
+from broker.sealing.compartments import Compartment, write_key
 from broker.sealing.head import Head
 from broker.sealing.notification import read_compartments
 from broker.sealing.rejection import Reason, Rejected
@@ -80,15 +81,6 @@ class Letter:
             "c": {label.value: sealed.to_json() for label, sealed in self.compartments.items()},
         }
 
-    def to_bytes(self) -> bytes:
-        """The JSON of the letter: `json_encode(self.to_json())`."""
-        held = b",".join(
-            b'"' + label.encode("ascii") + b'":' + sealed.to_bytes()
-            for label, sealed in sorted(self.compartments.items())
-        )
-        head, sig = json_encode(self.head.text), json_encode(self.sig)
-        return b'{"c":{%b},"cover":%b,"head":%b,"sig":%b}' % (held, self.cover.to_bytes(), head, sig)
-
     @classmethod
     def from_json(cls, value: Any) -> "Letter":
         """Take a letter apart; nothing in it is believed yet.
@@ -104,6 +96,36 @@ class Letter:
             Compartment.from_json(value["cover"]),
             read_compartments(value["c"]),
         )
+
+
+class Letters:
+    """All letters of one notification: what is the same in them is written once."""
+
+    def __init__(self, head: Head, sig: Any, compartments: Mapping[Label, Compartment]) -> None:
+        """Of these, as their publisher signed them."""
+        self._compartments = compartments
+        self._end = f',"head":"{head.text}","sig":{json_encode(sig).decode("utf-8")}}}'
+        self._around: dict[Label, tuple[str, str]] = {}
+
+    def write(self, keys: Mapping[Label, str], kid: str, cover: Compartment) -> bytes:
+        """The JSON of one letter: as `json_encode` writes `Letter.to_json`.
+
+        Args:
+            keys: Of each compartment that is open to the desk, the content key, wrapped for the desk; base64url.
+            kid: The name of the desk's key, as JSON has it.
+            cover: Sealed for the desk.
+        """
+        held = ",".join([self._held(label, keys[label], kid) for label in sorted(keys)])
+        return b"".join(
+            (f'{{"c":{{{held}}},"cover":'.encode(), cover.to_bytes(), self._end.encode("utf-8")),
+        )
+
+    def _held(self, label: Label, encrypted_key: str, kid: str) -> str:
+        around = self._around.get(label)
+        if around is None:
+            before, after = self._compartments[label].around_key()
+            around = self._around[label] = f'"{label.value}":{before}', after
+        return around[0] + write_key(encrypted_key, kid) + around[1]
 
 
 class ItemKind(StrEnum):

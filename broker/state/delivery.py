@@ -111,4 +111,4 @@ def pending(rows: Rows) -> list[Pending]:
 
 
 def _pending_key(rows: Rows, item: Pending) -> RowKey:
-    return rows.vault.row_key(Table.PENDING, str(item.index))
+    return rows.vault.pending_row_key(item.index)

@@ -78,6 +78,11 @@ class Vault:
             _note(self._names, name, known)
         return known
 
+    def pending_row_key(self, index: int) -> RowKey:
+        """The key of the row of an item that waits to leave: where its entry stands, which is no secret, since the
+        ledger lies beside it. So rows that come and go together lie together."""
+        return RowKey(index.to_bytes(8, "big"))
+
     def person_row_key(self, person: Person, table: Table, *parts: str) -> RowKey:
         """The key of a row about a person."""
         return _row_key(person.key, table, parts)

@@ -37,7 +37,7 @@ _PRAGMAS: tuple[tuple[str, str | int], ...] = (
 _CHECKED = "cksmvfs"
 _CHECKSUM_BYTES = 8
 
-_FAULTS_OF_THE_FOLDER = (
+FAULTS_OF_THE_FOLDER = (
     OSError,
     apsw.BusyError,
     apsw.CantOpenError,
@@ -100,7 +100,7 @@ def faults_of_the_folder(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except _FAULTS_OF_THE_FOLDER as error:
+    except FAULTS_OF_THE_FOLDER as error:
         raise folder_unusable(path, error) from error
 
 
@@ -114,7 +114,7 @@ def folder_unusable(path: Path, error: Exception) -> FolderUnusable:
 
 def is_fault_of_the_folder(error: Exception) -> bool:
     """Whether it is the disk or the file that failed, and not the one who asked."""
-    return isinstance(error, _FAULTS_OF_THE_FOLDER)
+    return isinstance(error, FAULTS_OF_THE_FOLDER)
 
 
 @cache

@@ -13,11 +13,13 @@ import apsw
 
 from broker.ports import Record, RowKey, SealedRow, Table
 from broker.transport import lease, records, turn
-from broker.transport.database import faults_of_the_folder, open_database
+from broker.transport.database import FAULTS_OF_THE_FOLDER, folder_unusable, open_database
 from broker.transport.records import Partition
 from broker.transport.tables import TABLES
 
 T = TypeVar("T")
+
+_ROW = "SELECT value FROM state WHERE lane = ? AND tbl = ? AND key = ?"
 
 
 class Reader:
@@ -46,13 +48,10 @@ class Reader:
 
     def row(self, lane: str, table: Table, key: RowKey) -> SealedRow | None:
         """See `Lane.get`."""
-        found: SealedRow | None = self._look(
-            lambda connection: (
-                connection.execute(
-                    "SELECT value FROM state WHERE lane = ? AND tbl = ? AND key = ?", (lane, table, key)
-                ).get
-            )
-        )
+        try:
+            found: SealedRow | None = self._connection().execute(_ROW, (lane, table, key)).get
+        except FAULTS_OF_THE_FOLDER as error:
+            raise folder_unusable(self._path, error) from error
         return found
 
     def rows(self, lane: str, table: Table) -> list[tuple[RowKey, SealedRow]]:
@@ -86,16 +85,19 @@ class Reader:
             connection.close()
 
     def _look(self, look: Callable[[apsw.Connection], T]) -> T:
-        with faults_of_the_folder(self._path):
+        try:
             return look(self._connection())
+        except FAULTS_OF_THE_FOLDER as error:
+            raise folder_unusable(self._path, error) from error
 
     def _connection(self) -> apsw.Connection:
+        connection: apsw.Connection | None = getattr(self._here, "connection", None)
+        if connection is not None and self._connections is not None:
+            return connection
         with self._lock:
             if self._connections is None:
                 raise RuntimeError(f"`{self._path}` is closed")
-            connection: apsw.Connection | None = getattr(self._here, "connection", None)
-            if connection is None:
-                connection = open_database(self._path, TABLES, readonly=True)
-                self._here.connection = connection
-                self._connections.append(connection)
+            connection = open_database(self._path, TABLES, readonly=True)
+            self._here.connection = connection
+            self._connections.append(connection)
         return connection

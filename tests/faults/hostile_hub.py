@@ -5,12 +5,12 @@ whatever a hub can, and prove it in a tree of its own making; what it does not h
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives.keywrap import aes_key_unwrap
+from cryptography.hazmat.primitives.keywrap import aes_key_unwrap, aes_key_wrap
 
 from broker.client import Heard, StoredLetter
 from broker.errors import OpeningRefused
@@ -122,13 +122,12 @@ class Operator:
         extra = release_extra(HUB, fields.iss, self.keys.release_kid)
         message_key = open_key_package(notification.mk, self.keys.release, extra)
         epoch = self.epoch(to)
-        opened = {label: notification.compartments[label] for label in labels}
-        return {
-            label: sealed.retargeted(  # whatever its own bytes commit to
-                aes_key_unwrap(message_key, b64u_decode(sealed.encrypted_key)), epoch.secret, epoch.kid
-            )
-            for label, sealed in opened.items()
-        }
+        return {label: self._handed_on(notification.compartments[label], message_key, epoch) for label in labels}
+
+    def _handed_on(self, sealed: Compartment, message_key: bytes, epoch: Epoch) -> Compartment:
+        # Whatever its own bytes commit to.
+        content_key = aes_key_unwrap(message_key, b64u_decode(sealed.encrypted_key))
+        return replace(sealed, kid=epoch.kid, encrypted_key=b64u_encode(aes_key_wrap(epoch.secret, content_key)))
 
     def letter(
         self,

@@ -69,7 +69,7 @@ async def test_a_hub_at_work_is_sound(folder: Path) -> None:
 def a_pending_item(folder: Path, database: apsw.Connection) -> None:
     """An item that no entry covers, sealed with the hub's own keys."""
     vault = Vault(hub_keys(folder), system_entropy)
-    key = vault.row_key(Table.PENDING, "3")
+    key = vault.pending_row_key(3)
     item = Pending(0, Mailbox("A" * 22), ItemKind.LETTER, b"{}", b"{}", 3, ())
     row = vault.seal(Table.PENDING, key, item.to_bytes())
     database.execute("INSERT INTO state VALUES(?, 'pending', ?, ?)", (THE_LANE, key, row))

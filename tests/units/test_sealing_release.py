@@ -14,7 +14,7 @@ from broker.sealing.rejection import Rejected
 from broker.state.delivery import Epoch
 from schemas import Label
 from schemas.strict import b64u_encode, json_decode, json_encode
-from tests.units.test_sealing_worked_example import POLICE, content_keys, notification
+from tests.units.test_sealing_worked_example import POLICE, content_keys, handed_on, notification
 
 DESKS = ("elm-ward-housing", "oak-ward-housing", "probation", "school-one", "school-two")
 EPOCHS = {desk: Epoch.made(b64u_encode(bytes([n]) * 16), 0, bytes([50 + n]) * 32) for n, desk in enumerate(DESKS)}
@@ -26,6 +26,11 @@ LABELS: list[Label] = [label for label in SEALED.compartments if label is not La
 PLAIN: dict[Label, bytes] = {label: open_with(SEALED.compartments[label], KEYS[label], label) for label in LABELS}
 
 GRANTS = st.fixed_dictionaries({desk: st.lists(st.sampled_from(LABELS), unique=True).map(tuple) for desk in DESKS})
+
+
+def released_to(epoch: Epoch, *labels: Label) -> dict[Label, Compartment]:
+    """What the desk gets of these compartments whose key this is."""
+    return handed_on(SEALED.compartments, release(KEYS, labels, epoch), epoch)
 
 
 def open_all(compartments: dict[Label, Compartment], key: bytes) -> dict[Label, bytes]:
@@ -44,7 +49,7 @@ def open_all(compartments: dict[Label, Compartment], key: bytes) -> dict[Label, 
 
 @given(GRANTS)
 def test_a_desk_s_key_opens_exactly_what_the_desk_was_granted(grants: dict[str, tuple[Label, ...]]) -> None:
-    letters = {desk: release(SEALED.compartments, KEYS, labels, EPOCHS[desk]) for desk, labels in grants.items()}
+    letters = {desk: released_to(EPOCHS[desk], *labels) for desk, labels in grants.items()}
 
     for desk, (holder, letter) in product(DESKS, letters.items()):
         opened = open_all(letter, EPOCHS[desk].secret)
@@ -53,7 +58,7 @@ def test_a_desk_s_key_opens_exactly_what_the_desk_was_granted(grants: dict[str, 
 
 @given(GRANTS)
 def test_the_keys_of_one_letter_open_nothing_of_another(grants: dict[str, tuple[Label, ...]]) -> None:
-    letters = {desk: release(SEALED.compartments, KEYS, labels, EPOCHS[desk]) for desk, labels in grants.items()}
+    letters = {desk: released_to(EPOCHS[desk], *labels) for desk, labels in grants.items()}
 
     for desk, other in product(DESKS, DESKS):
         mine = {label: unwrap(one, _here(label), EPOCHS[desk].secret) for label, one in letters[desk].items()}
@@ -72,7 +77,7 @@ def _here(label: Label) -> Belonging:
 @given(GRANTS)
 def test_release_changes_nothing_that_the_publisher_signed(grants: dict[str, tuple[Label, ...]]) -> None:
     for desk, labels in grants.items():
-        released = release(SEALED.compartments, KEYS, labels, EPOCHS[desk])
+        released = released_to(EPOCHS[desk], *labels)
 
         assert set(released) == set(labels)
         assert {one.kid for one in released.values()} <= {EPOCHS[desk].kid}
@@ -82,7 +87,7 @@ def test_release_changes_nothing_that_the_publisher_signed(grants: dict[str, tup
 
 
 def test_a_letter_holds_no_string_of_what_it_withholds() -> None:
-    released = release(SEALED.compartments, KEYS, (Label.CONTACT,), EPOCHS["probation"])
+    released = released_to(EPOCHS["probation"], Label.CONTACT)
 
     letter = json_encode(Letter(SEALED.head, SEALED.sig, SEALED.compartments[Label.FACTS], released).to_json()["c"])
     for label in (Label.IDENTITY, Label.OFFENCE, Label.STATUS):
@@ -94,11 +99,11 @@ def test_a_letter_holds_no_string_of_what_it_withholds() -> None:
 
 def test_nothing_is_released_when_a_label_is_not_carried() -> None:
     with pytest.raises(KeyError):
-        release(SEALED.compartments, KEYS, (Label.CONTACT, Label.ADDRESS), EPOCHS["probation"])
+        release(KEYS, (Label.CONTACT, Label.ADDRESS), EPOCHS["probation"])
 
 
 def test_no_label_granted_is_no_compartment() -> None:
-    assert release(SEALED.compartments, KEYS, (), EPOCHS["probation"]) == {}
+    assert release(KEYS, (), EPOCHS["probation"]) == {}
 
 
 def test_the_cover_of_one_desk_is_none_of_another() -> None:
@@ -120,6 +125,6 @@ def test_the_cover_of_one_desk_is_none_of_another() -> None:
 
 
 def test_a_released_compartment_is_read_as_it_is_sent() -> None:
-    released = release(SEALED.compartments, KEYS, (Label.OFFENCE,), EPOCHS["probation"])[Label.OFFENCE]
+    released = released_to(EPOCHS["probation"], Label.OFFENCE)[Label.OFFENCE]
 
     assert Compartment.from_json(json_decode(json_encode(released.to_json()))) == released

@@ -6,6 +6,8 @@ Every byte of it is fixed but those that HPKE draws for itself, and of these the
 import json
 import re
 import runpy
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -143,6 +145,13 @@ def content_keys(sealed: SealedNotification) -> dict[Label, bytes]:
     }
 
 
+def handed_on(
+    compartments: Mapping[Label, Compartment], keys: Mapping[Label, str], epoch: Epoch
+) -> dict[Label, Compartment]:
+    """Compartments as a desk gets them to which these keys were released."""
+    return {label: replace(compartments[label], kid=epoch.kid, encrypted_key=key) for label, key in keys.items()}
+
+
 def item(kind: ItemKind, content: object, entry: bytes) -> Item:
     """An inbox item whose entry is number 5 of a batch of sixteen."""
     grown = grow(EMPTY, [leaf_hash(entry if n == 5 else b"filler %d" % n) for n in range(16)])
@@ -172,7 +181,7 @@ def letter(*labels: Label) -> Item:
     fields = sealed.head.fields
     said = cover_of(fields.id, Urgency.ROUTINE).to_bytes()
     cover = seal(said, Belonging(fields.id, HUB_ID, "cover"), EPOCH.secret, EPOCH.kid, Random(1).randbytes)
-    released = release(sealed.compartments, content_keys(sealed), labels, EPOCH)
+    released = handed_on(sealed.compartments, release(content_keys(sealed), labels, EPOCH), EPOCH)
     digest = b64u_encode(bytes(32))
     entry = Disclosure.of(
         salt=kid(8),
@@ -255,7 +264,8 @@ def test_commitment_and_digest_on_the_page_are_what_their_formulas_say() -> None
 def test_handing_on_changes_what_the_page_says_and_no_more() -> None:
     before = contact()
 
-    after = before.retargeted(unwrap(before, BELONGING, MESSAGE_KEY), EPOCH.secret, EPOCH.kid)
+    keys = release({Label.CONTACT: unwrap(before, BELONGING, MESSAGE_KEY)}, [Label.CONTACT], EPOCH)
+    after = handed_on({Label.CONTACT: before}, keys, EPOCH)[Label.CONTACT]
 
     assert after.to_json() == {**before.to_json(), **json.loads(block('{\n  "header"'))}
     assert after.digest == before.digest

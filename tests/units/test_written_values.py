@@ -1,18 +1,21 @@
 """What the hub writes without a look at each field is what it would write with one."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from broker.ledger import entries
 from broker.sealing.compartments import Belonging, seal
 from broker.sealing.entropy import system_entropy
-from broker.sealing.letters import Cover, Duty, Letter, Obligation
+from broker.sealing.head import Head as HeadOfLetter
+from broker.sealing.letters import Cover, Duty, Letter, Letters, Obligation
 from broker.sealing.packages import Outcome, Receipt
 from broker.state.told import Told, ToldDesk
 from schemas import Label, Purpose, Said, Urgency
-from schemas.strict import b64u_encode, json_encode
+from schemas.said import Form
+from schemas.strict import b64u_encode, json_decode, json_encode
 
 AT = datetime(2026, 3, 2, 9, 30, 5, 123_456, tzinfo=UTC)
 ID, DIGEST = b64u_encode(bytes(16)), b64u_encode(bytes(32))
@@ -96,24 +99,55 @@ def test_a_field_too_many_or_too_few_is_noticed(fields: dict[str, Any]) -> None:
         entries.Filler.write(**fields)
 
 
+@pytest.mark.parametrize(
+    ("model", "fields"), VALUES, ids=[f"{place}-{model.__name__}" for place, (model, _) in enumerate(VALUES)]
+)
+def test_a_form_with_its_holes_filled_is_what_is_written_at_once(model: type[Said], fields: dict[str, Any]) -> None:
+    filled = {name: value for name, value in fields.items() if type(value) in (str, int)}
+    rest = {name: value for name, value in fields.items() if name not in filled}
+
+    form = Form(model, filled, **rest)
+
+    assert form.write(**filled) == form.write(**filled) == model.write(**fields)
+
+
+def test_a_hole_that_is_left_is_noticed() -> None:
+    form = Form(entries.Filler, ("salt", "dir"), ts=AT)
+
+    with pytest.raises(KeyError):
+        form.write(salt=ID)
+
+
+def test_what_fills_a_hole_stays_in_it() -> None:
+    form = Form(entries.Repeat, ("salt", "actor"), ts=AT, dir=7, id=ID)
+
+    written = form.write(salt=ID, actor='elm","op":"filler')
+
+    assert json_decode(written)["actor"] == 'elm","op":"filler'
+    assert json_decode(written)["op"] == "repeat"
+
+
 def test_a_letter_is_written_piece_by_piece_as_it_is_written_whole() -> None:
     key = system_entropy(32)
     sealed = {
         label: seal(label.encode(), Belonging(ID, "elm-police", label), key, "mk", system_entropy)
         for label in (Label.STATUS, Label.CONTACT, Label.ADDRESS)
     }
-    released = {label: one.retargeted(system_entropy(32), key, ID) for label, one in sealed.items()}
     cover = seal(b"a cover", Belonging(ID, "hub.example", Label.COVER), key, ID, system_entropy)
 
     class Head:
         text = "aGVhZA"
 
-    letter = Letter(Head(), {"protected": "cA", "signature": "c2ln"}, cover, released)  # type: ignore[arg-type]
+    head, sig = cast(HeadOfLetter, Head()), {"protected": "cA", "signature": "c2ln"}
+    letters = Letters(head, sig, sealed)
 
-    assert letter.to_bytes() == json_encode(letter.to_json())
-    for label, one in released.items():
+    for labels in ([Label.STATUS, Label.ADDRESS], [Label.STATUS], [*sealed]):
+        keys = {label: b64u_encode(system_entropy(40)) for label in labels}
+        released = {label: replace(sealed[label], kid=ID, encrypted_key=keys[label]) for label in labels}
+        whole = json_encode(Letter(head, sig, cover, released).to_json())
+        assert letters.write(keys, json_encode(ID).decode(), cover) == whole
+    for one in sealed.values():
         assert one.to_bytes() == json_encode(one.to_json())
-        assert sealed[label].to_bytes() == json_encode(sealed[label].to_json())
 
 
 @pytest.mark.parametrize("kid", ["mk", "a-b_c", 'a"b', "a\\b", "a\nb", "é", "", " ", "\x7f", "x"])
