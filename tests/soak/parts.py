@@ -31,13 +31,15 @@ class Length:
     """Flipped in databases."""
     histories: int
     """Of fifty steps each."""
+    load_s: int
+    """Seconds of a steady load of 200 notifications a second."""
     fuzz_s: int
     """For each decoder."""
 
 
-SHORT = Length(kills=300, moments=60, cuts=1_000, bits=3_000, histories=2_000, fuzz_s=60)
+SHORT = Length(kills=300, moments=60, cuts=1_000, bits=3_000, histories=2_000, load_s=30, fuzz_s=60)
 """In CI."""
-LONG = Length(kills=10_000, moments=10_000, cuts=100_000, bits=300_000, histories=100_000, fuzz_s=3_600)
+LONG = Length(kills=10_000, moments=10_000, cuts=100_000, bits=300_000, histories=100_000, load_s=600, fuzz_s=3_600)
 """Over a weekend."""
 
 
@@ -58,6 +60,7 @@ def jobs(length: Length, seed: int) -> Iterator[Job]:
     for number in range(-(-length.histories // HISTORIES_A_JOB)):
         counts = (str(HISTORIES_A_JOB), str(seed + number))
         yield _job("histories", f"histories-{number}", 3_600, "tests.soak.histories", *counts)
+    yield _job("load", "load", length.load_s * 20 + 600, "tests.soak.load", str(length.load_s))
     yield from _faults("moments", length.moments, seed)
     yield from _faults("cuts", length.cuts, seed)
     yield from _faults("bits", length.bits, seed)

@@ -79,6 +79,7 @@ def test_a_soak_holds_all_that_it_promises(length: Length) -> None:
     assert all(counts[what] >= getattr(length, what) for what in counts)
     assert parts_of(made, "histories") * HISTORIES_A_JOB == length.histories
     assert parts_of(made, f"fuzz, {length.fuzz_s} s each") == len(NAMES)
+    assert [job.command[-1] for job in made if job.part == "load"] == [str(length.load_s)]
     assert len({job.name for job in made}) == len(made)
 
 
