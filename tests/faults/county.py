@@ -121,6 +121,7 @@ async def ordinary_day(here: County) -> None:
     await here.say(POLICE.name, moved(QUARTZ, to=CHORLEY, old=BLACKBURN))
     await here.hear()
     await here.desks[BLACKBURN_CHILDREN.name].acknowledge(onyx_moved, "duty social worker")
+    await here.tellwise.settled()  # so that it is in no turn with what comes next
     await here.say(BLACKBURN_CHILDREN.name, resides(ONYX, BLACKBURN))  # not theirs to say: refused
     await here.say(PROBATION.name, control(BASALT, "case.assessed"))
     await here.hear()
@@ -132,6 +133,7 @@ async def quiet_day(here: County) -> None:
     (onyx_moved,) = await here.say(POLICE.name, moved(ONYX, to=BLACKBURN, old=PRESTON))
     await here.hear()
     await here.desks[BLACKBURN_CHILDREN.name].acknowledge(onyx_moved, "duty social worker")
+    await here.tellwise.settled()  # so that it is in no turn with what comes next
     await here.say(BLACKBURN_CHILDREN.name, resides(ONYX, BLACKBURN))  # not theirs to say: refused
     await here.hear()
 

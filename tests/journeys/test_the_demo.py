@@ -1,6 +1,7 @@
 """A visitor with a minute runs `tellwise demo`; one with an hour plays on, keeps the folder and verifies it."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -38,7 +39,11 @@ def paragraphs(text: str) -> str:
     return " ".join(text.split())
 
 
-def test_a_visitor_sees_who_was_told_what_and_who_was_not_and_why() -> None:
+def test_a_visitor_sees_who_was_told_what_and_nothing_is_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+
     done = tellwise("demo", "--once")
 
     assert (done.returncode, done.stderr) == (0, "")
@@ -51,13 +56,6 @@ def test_a_visitor_sees_who_was_told_what_and_who_was_not_and_why() -> None:
     assert "Preston City Council, housing needs: nothing, not even that there was something" in told
     assert "because: no policy gives this desk a need to know" in told
     assert "all is as it was signed" in told
-
-
-def test_the_demo_leaves_nothing_behind_unless_it_is_asked_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-
-    assert tellwise("demo", "--once").returncode == 0
-
     assert list(tmp_path.glob("tellwise-demo-*")) == []
 
 
@@ -67,7 +65,8 @@ def test_a_folder_that_was_kept_is_verified_and_holds_nobodys_name_on_the_hubs_s
     verified = tellwise("ledger", "verify", "--data", folder)
 
     assert played.returncode == verified.returncode == 0
-    assert f"Verify it with: tellwise ledger verify --data {folder}" in paragraphs(played.stdout)
+    # A long path is broken too, and at any of its hyphens.
+    assert f"Verify it with: tellwise ledger verify --data {folder}".replace(" ", "") in "".join(played.stdout.split())
     assert verified.stdout.endswith("all is as it was signed\n")
     assert check(folder, settled=False) == []
     assert canaries_under(hub_folder(folder), THEIRS) == []
@@ -121,11 +120,12 @@ def test_a_keyboard_that_is_taken_away_ends_the_demo() -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_kept_folder_is_played_on_another_day(tmp_path: Path) -> None:
-    first = tellwise("demo", "--once", "--data", tmp_path / "kept")
+def test_a_kept_folder_is_played_on_another_day(demo_folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(demo_folder, tmp_path / "kept")
+
     second = tellwise("demo", "--once", "--data", tmp_path / "kept")
 
-    assert first.returncode == second.returncode == 0
+    assert second.returncode == 0
     assert "all is as it was signed" in second.stdout
     assert check(tmp_path / "kept", settled=False) == []
 

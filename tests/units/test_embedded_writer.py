@@ -109,6 +109,7 @@ def test_the_live_connection_syncs_in_full(committing: Committing) -> None:
 def test_what_waits_is_committed_together(committing: Committing) -> None:
     outcomes = asyncio.run(committing.as_one_group(*(said(b"move %d" % n) for n in range(20))))
 
+    committing.writer.finish()  # whoever waited is told before whoever is rung for
     assert outcomes == [[n] for n in range(20)]
     assert committing.rung == [set(), {LANE}]  # two commits: that of the write that held the others up, and theirs
 
@@ -121,6 +122,7 @@ def test_a_group_has_its_limits(committing: Committing, monkeypatch: pytest.Monk
         committing.as_one_group(*(said(b"moved") for _ in range(7)), said(bytes(2_000)), said(b"on"))
     )
 
+    committing.writer.finish()  # whoever waited is told before whoever is rung for
     assert outcomes == [[n] for n in range(9)]
     assert committing.rung == [set(), *[{LANE}] * 5]  # 3, 3, 1, the large one, the last
 
