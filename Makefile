@@ -5,14 +5,16 @@
 .PHONY: help demo test check lint bench soak format lock clean
 
 BIN := .venv/bin
+# Whoever is done takes over from the other. A test that is looked into, or that wants no such plugin, has one process.
+WORKERS := $(if $(filter --pdb --trace no:xdist -pno:xdist,$(ARGS)),,-n 2 --dist worksteal)
 COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $(ARGS)
 
 help:
 	@echo 'make demo     watch a notification find its way; ARGS=--once to end after one round'
-	@echo 'make test     run every test; ARGS="-k wheel" to choose'
-	@echo 'make check    format, lint, types and imports, then every test: what CI runs'
+	@echo 'make test     run every test, in two processes; ARGS="-k wheel" to choose, ARGS="-n 0" in one'
+	@echo 'make check    format, lint, types and imports, then every test: what CI runs, and then make soak'
 	@echo 'make bench    measure, each figure against its limit'
-	@echo 'make soak     load with faults, fuzzing, any history; LONG=1 over a weekend, SEED=n to repeat'
+	@echo 'make soak     kills, power cuts, flipped bits, any history, fuzzing; LONG=1 over a weekend, SEED=n to repeat'
 	@echo
 	@echo 'make lint     the fast half of check'
 	@echo 'make format   write the code as the formatter wants it'
@@ -25,7 +27,7 @@ demo:
 
 test:
 	@sh .ci/setup.sh dev
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(WORKERS) $(ARGS)
 
 check: lint test
 

@@ -43,9 +43,9 @@ ONYX, BASALT, QUARTZ = range(3)
 MOVED = CATALOGUE["rso.address_changed"]
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(2))
 def test_any_history_breaks_no_invariant(seed: int) -> None:
-    """A hundred of them, the same each time."""
+    """Forty of them, the same each time; a soak lives thousands."""
     live_histories(20, seed)
 
 

@@ -209,11 +209,11 @@ def test_an_item_with_any_byte_changed_or_its_end_missing_is_refused(world: Worl
     item = json_encode(world.items(US, kind)[-1])
     assert opener.open(item) is not None
 
-    changed = [with_byte(item, place, byte ^ chance.randrange(1, 256)) for place, byte in enumerate(item)]
-    flipped = [with_byte(item, place, byte ^ 1 << chance.randrange(8)) for place, byte in enumerate(item)]
+    masks = [(chance.randrange(1, 256), 1 << chance.randrange(8))[place % 2] for place in range(len(item))]
+    changed = [with_byte(item, place, byte ^ masks[place]) for place, byte in enumerate(item)]
     shorter = [item[:end] for end in range(len(item))]
 
-    assert [other for other in (*changed, *flipped, *shorter) if opener.open(other) is not None] == []
+    assert [other for other in (*changed, *shorter) if opener.open(other) is not None] == []
 
 
 def test_a_letter_with_any_byte_changed_leaves_nothing_in_the_desks_file(world: World, tmp_path: Path) -> None:

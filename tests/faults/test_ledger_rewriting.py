@@ -252,28 +252,20 @@ def test_another_hubs_ledger_under_our_trust_verifies_nothing(folder: Path, tmp_
 # --- from the outside -------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that the demo leaves."""
-    folder = tmp_path_factory.mktemp("demo") / "kept"
-    tellwise("demo", "--once", "--data", folder)
-    return folder
-
-
 def tellwise(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [*TELLWISE, *map(str, arguments)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-def test_verify_passes_on_the_demos_folder(demo: Path) -> None:
-    done = tellwise("ledger", "verify", "--data", demo)
+def test_verify_passes_on_the_demos_folder(demo_folder: Path) -> None:
+    done = tellwise("ledger", "verify", "--data", demo_folder)
 
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith("all is as it was signed\n")
 
 
-def test_verify_fails_on_the_demos_folder_after_one_byte_and_says_where(demo: Path, tmp_path: Path) -> None:
-    shutil.copytree(demo, tmp_path / "kept")
+def test_verify_fails_on_the_demos_folder_after_one_byte_and_says_where(demo_folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(demo_folder, tmp_path / "kept")
     tampered = TamperedLedger(tmp_path / "kept")
     row = next(row for row in tampered.rows("ledger_entry") if row.number == 100)
     entry = row.values["entry"]

@@ -36,7 +36,7 @@ from tests.links import Passing
 from tests.personas import BLACKBURN, BLACKBURN_CHILDREN, CHORLEY, POLICE, PRESTON, PROBATION
 
 HERE = (POLICE, PROBATION, BLACKBURN_CHILDREN)
-CUTS, SEED = 100, 20261125
+CUTS, SEED = 50, 20261125
 CUTS_A_DAY = 50
 GOES_ON_EACH = 10
 """After how many cuts hub and desks go on, and finish the day; all others are only looked at."""

@@ -128,20 +128,13 @@ def test_a_document_that_is_spelt_otherwise_or_cut_proves_nothing(document: byte
 
 
 def test_a_document_of_another_hub_or_another_entry_proves_nothing(
-    day: Path, document: bytes, told_at: int, tmp_path: Path
+    day: Path, document: bytes, told_at: int, demo_folder: Path, tmp_path: Path
 ) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "broker.cli.main", "demo", "--once", "--data", str(tmp_path / "another")],
-        cwd=ROOT,
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode == 0
     other = json.loads(ledger("prove", str((told_at + 1) % 96), data=day).stdout)
-    another_hub = json.loads(ledger("prove", "3", data=tmp_path / "another").stdout)
+    another_hub = json.loads(ledger("prove", "3", data=demo_folder).stdout)
     mixed = json.loads(document)
 
-    assert check(document, tmp_path / "court", hub_folder(tmp_path / "another") / "trust.json").returncode == 1
+    assert check(document, tmp_path / "court", hub_folder(demo_folder) / "trust.json").returncode == 1
     for name in ("entry", "proof", "hub"):
         swapped = {**mixed, name: (another_hub if name == "hub" else other)[name]}
         refused = check(json_encode(swapped) + b"\n", tmp_path / "court", hub_folder(day) / "trust.json")

@@ -16,7 +16,10 @@ def main(length: str, seed: str = "") -> int:
     number = int(seed) if seed else random.SystemRandom().randrange(2**31)
     _say(f"soak: {length}, seed {number}")
     tally = run_all(jobs({"short": SHORT, "long": LONG}[length], number), _say)
-    for line in tally.lines():
+    *lines, last = tally.lines()
+    if tally.failed:
+        lines.append(f"repeat all of it: make soak SEED={number}{' LONG=1' if length == 'long' else ''}")
+    for line in (*lines, last):
         _say(line)
     return 1 if tally.failed else 0
 

@@ -15,6 +15,7 @@ from tests.soak.parts import Job
 ROOT = Path(__file__).parents[2]
 LOGS = ROOT / ".soak"
 """Where the whole output of a job lies that found something."""
+_LINES_SHOWN = 30
 _COUNT = re.compile(r"(?:^|, )(\d+) ([^,]+)")
 """What a job did, out of its last line."""
 
@@ -27,6 +28,8 @@ class Done:
     is_passed: bool
     last_line: str
     took_s: float
+    said: str = ""
+    """The end of what it said, if it found something."""
 
 
 @dataclass
@@ -65,13 +68,15 @@ def _line(part: str, ended: Sequence[Done]) -> str:
 
 
 def run_all(jobs: Iterable[Job], say: Callable[[str], None], *, at_a_time: int | None = None) -> Tally:
-    """Run them; *say* is told the last line of each as it ends."""
+    """Run them; *say* is told the last line of each as it ends, and more of one that found something."""
     tally = Tally()
     with ThreadPoolExecutor(at_a_time or os.cpu_count() or 1) as workers:
         for ended in as_completed([workers.submit(run, job) for job in jobs]):
             done = ended.result()
             tally.done.append(done)
             say(f"[{done.took_s:5.0f} s] {done.job.name}: {done.last_line}")
+            if done.said:
+                say(done.said)
     return tally
 
 
@@ -86,7 +91,8 @@ def run(job: Job, logs: Path = LOGS) -> Done:
             process.kill()
             output, _ = process.communicate()
             code = None
-    last = output.decode("utf-8", "replace").rstrip().rpartition("\n")[2]
+    lines = output.decode("utf-8", "replace").rstrip().split("\n")
+    last = lines[-1]
     if code == 0 and last:
         return Done(job, True, last, monotonic() - began)
     logs.mkdir(exist_ok=True)
@@ -94,4 +100,5 @@ def run(job: Job, logs: Path = LOGS) -> Done:
     log = logs / f"{job.name}.log"
     log.write_bytes(output)
     why = "did not end" if code is None else f"ended with {code}"
-    return Done(job, False, f"{why}, {last or 'said nothing'}: {log}", monotonic() - began)
+    said = "\n".join(lines[-_LINES_SHOWN:])
+    return Done(job, False, f"{why}, {last or 'said nothing'}: {log}", monotonic() - began, said)

@@ -70,6 +70,14 @@ def test_each_job_is_heard_of_as_it_ends() -> None:
     assert tally.lines()[-1] == "2 passed, 0 failed"
 
 
+def test_what_a_job_says_that_finds_something_is_shown() -> None:
+    said: list[str] = []
+
+    run_all([job("print('I3 is broken'); print('cuts: 3 power cuts, 1 failures'); raise SystemExit(1)")], said.append)
+
+    assert said[-1] == "I3 is broken\ncuts: 3 power cuts, 1 failures"
+
+
 @pytest.mark.parametrize("length", [SHORT, LONG])
 def test_a_soak_holds_all_that_it_promises(length: Length) -> None:
     made = list(jobs(length, 7))

@@ -120,10 +120,10 @@ def anything(choice: Random) -> Iterator[tuple[Statement, list[Candidate]]]:
 
 
 def test_the_policies_and_the_rules_agree_on_thousands_of_questions() -> None:
-    questions = anything(Random(2026))
+    questions = anything(Random(2029))
     matched: Counter[str] = Counter()
 
-    for _ in range(3_000):
+    for _ in range(2_000):  # each about four desks
         statement, candidates = next(questions)
         assert not differences(statement, candidates)
         matched.update(rule.id for candidate in candidates for rule in matching(statement, candidate))
