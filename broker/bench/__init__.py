@@ -14,6 +14,7 @@ from pathlib import Path
 from broker.bench.floor import crypto_floor_us
 from broker.bench.growth import grown_desks, grown_ledger
 from broker.bench.latency import measure_latency
+from broker.bench.ledger import measure_ledger
 from broker.bench.path import COMPARTMENTS, DESKS, Rate, measure_path, world
 from broker.bench.profile import profile_path
 
@@ -37,7 +38,9 @@ def measure(seconds: float, *, growth: bool, said: Callable[[str], None]) -> dic
         `p50_ms`, `p99_ms`: until the letters lie durable in the last desk's inbox, at half of full load, counted from
         when each notification was due. `fsync_ms`: one commit alone, the median; `p99_in_commits`: how many of them.
         `…_at_N_entries`, `…_at_N_desks`: letters per CPU second with a ledger, a directory of that size, and
-        `growth_entries`, `growth_desks`: the largest of each against the smallest.
+        `growth_entries`, `growth_desks`: the largest of each against the smallest. `ledger_verified_in_hashings`: the
+        largest ledger verified from its file, against hashing its entries and nodes alone; `ledger_proof_us`: the proof
+        of one of 250 neighbouring entries.
     """
     with one_core(), tempfile.TemporaryDirectory(prefix="tellwise-bench-") as name:
         folder = Path(name)
@@ -90,6 +93,15 @@ def _growth(folder: Path, said: Callable[[str], None]) -> dict[str, float]:
         said(f"a ledger of {size:,} entries")
         entries[size] = asyncio.run(grown_ledger(folder / f"ledger-{size}", size))
         figures[f"letters_per_cpu_second_at_{size}_entries"] = round(entries[size].letters_per_cpu_second, 1)
+    said("its verification, and proofs")
+    ledger = measure_ledger(folder / f"ledger-{LEDGER_SIZES[-1]}")
+    figures |= {
+        "ledger_entries": ledger.entries,
+        "ledger_hashed_s": round(ledger.hashed_s, 3),
+        "ledger_verified_s": round(ledger.verified_s, 3),
+        "ledger_verified_in_hashings": round(ledger.verified_s / ledger.hashed_s, 2),
+        "ledger_proof_us": round(ledger.proof_us, 1),
+    }
     for count in DESK_COUNTS:
         said(f"a directory of {count:,} desks")
         desks[count] = asyncio.run(grown_desks(folder / f"desks-{count}", count))

@@ -29,16 +29,16 @@ _ANY_PUBLIC = b64u_decode("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")  # RFC 
 _ANY_SEALING = PrivateKey(bytes(range(32)))
 
 
-async def grown_ledger(folder: Path, size: int) -> Rate:
+async def grown_ledger(folder: Path, size: int, seconds: float = _SECONDS) -> Rate:
     """The rate with a lane's ledger of *size* entries before the first notification."""
     async with world(folder):
         pass
     await _append(folder, size)
     async with world(folder) as here:
-        return await measure_path(here, _SECONDS)
+        return await measure_path(here, seconds)
 
 
-async def grown_desks(folder: Path, count: int) -> Rate:
+async def grown_desks(folder: Path, count: int, seconds: float = _SECONDS) -> Rate:
     """The rate in a directory of *count* further desks, of which none concerns what is said."""
     async with world(folder) as here:
         signer = here.tellwise.hub.premises.keys.directory
@@ -49,7 +49,7 @@ async def grown_desks(folder: Path, count: int) -> Rate:
             await here.tellwise.edge.put(events)
             await here.tellwise.settled()
         await measure_path(here, 0)
-        return await measure_path(here, _SECONDS)
+        return await measure_path(here, seconds)
 
 
 def _desk(n: int, number: int) -> DeskRegistered:

@@ -157,6 +157,8 @@ class Tree:
         """The root over the entries from *low* on, before *high*: a range that the definition splits a tree into, so
         that *low* is a multiple of the largest power of two that fits."""
         size, edge = high - low, []
+        if size & (size - 1) == 0:  # a complete subtree, as most are
+            return self._node(size.bit_length() - 1, low // size)
         while low < high:
             height = (high - low).bit_length() - 1
             edge.append(self._node(height, low >> height))
