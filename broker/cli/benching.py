@@ -33,6 +33,10 @@ def measure_and_say(seconds: float, *, growth: bool, as_json: bool) -> None:
         for count in DESK_COUNTS:
             rate = figures[f"letters_per_cpu_second_at_{count}_desks"]
             say(f"{rate} letters a CPU second among {count:,} other desks")
+        say(
+            "{ledger_entries} ledger entries verified in {ledger_verified_in_hashings} times their hashing;"
+            " a proof of a neighbouring entry in {ledger_proof_us} us".format(**figures)
+        )
         say("largest against smallest: {growth_entries} for the ledger, {growth_desks} for desks".format(**figures))
 
 
