@@ -6,6 +6,7 @@ The signing input is always `b64u(protected) "." payload`, where the payload alr
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
@@ -17,6 +18,7 @@ from broker.sealing.small_order import has_small_order
 from schemas.strict import NotStrict, b64u_decode, b64u_encode, json_decode, json_encode
 
 SIGNATURE_BYTES = 64
+_HEADER_MAX = 1_024  # characters; ours have about a hundred and fifty
 POINT_BYTES = 65  # SEC 1, section 2.3.3: 0x04, then both coordinates
 
 
@@ -82,8 +84,13 @@ class VerifyKey:
 
 def sign(payload: str, typ: Typ, signer: Signer) -> dict[str, str]:
     """Sign *payload*, which is base64url; the result is a detached JWS: {protected, signature}."""
-    protected = b64u_encode(json_encode({"alg": signer.alg.value, "kid": signer.kid, "typ": typ.value}))
+    protected = _header(signer.alg, signer.kid, typ)
     return {"protected": protected, "signature": b64u_encode(signer.sign(f"{protected}.{payload}".encode("ascii")))}
+
+
+@lru_cache(maxsize=256)
+def _header(alg: Algorithm, kid: str, typ: Typ) -> str:
+    return b64u_encode(json_encode({"alg": alg.value, "kid": kid, "typ": typ.value}))
 
 
 def claimed_kid(signature: Any, typ: Typ) -> str:
@@ -127,13 +134,18 @@ def _verify(key: VerifyKey, raw: bytes, data: bytes) -> None:
 
 def _protected(signature: Any, typ: Typ) -> tuple[str, str]:
     match signature:
-        case {"protected": str(protected), "signature": str(), **more} if not more:
-            try:
-                header = json_decode(b64u_decode(protected))
-            except NotStrict as error:
-                raise Rejected(Reason.FORM) from error
-            match header:
-                case {"alg": str(alg), "kid": str(kid), "typ": typ.value, **rest} if not rest:
-                    return alg, kid
-            raise Rejected(Reason.ALGORITHM)
+        case {"protected": str(protected), "signature": str(), **more} if not more and len(protected) <= _HEADER_MAX:
+            return _read_header(protected, typ)
     raise Rejected(Reason.FORM)
+
+
+@lru_cache(maxsize=4_096)  # one for each key and purpose; of what is refused nothing is kept
+def _read_header(protected: str, typ: Typ) -> tuple[str, str]:
+    try:
+        header = json_decode(b64u_decode(protected))
+    except NotStrict as error:
+        raise Rejected(Reason.FORM) from error
+    match header:
+        case {"alg": str(alg), "kid": str(kid), "typ": typ.value, **rest} if not rest:
+            return alg, kid
+    raise Rejected(Reason.ALGORITHM)

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from hashlib import shake_256
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker.sealing.head import PLACES, Head, make_head
+from broker.sealing.head import PLACES, Head, make_head, spare_digests
 from broker.sealing.rejection import Reason, Rejected
 from broker.sealing.signatures import Algorithm, Signer, Typ, VerifyKey, sign
 from schemas.strict import b64u_decode, b64u_encode, json_decode, json_encode
@@ -84,6 +85,15 @@ def test_the_places_that_are_not_used_are_filled_anew_each_time() -> None:
     spare = [set(made([], seed)[0].fields.cmp) for seed in (1, 2)]
 
     assert spare[0].isdisjoint(spare[1])
+
+
+def test_what_stands_in_the_unused_places_follows_from_the_message_key() -> None:
+    stream = shake_256(bytes(32) + b"tellwise-spare-v1").digest(3 * 32)
+
+    spare = spare_digests(bytes(32), 3)
+
+    assert [b64u_decode(one, size=32) for one in spare] == [stream[:32], stream[32:64], stream[64:]]
+    assert spare_digests(bytes(32), 0) == []
 
 
 def test_more_compartments_than_places_are_not_sealed() -> None:

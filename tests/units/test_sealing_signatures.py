@@ -244,3 +244,12 @@ def test_whatever_stands_for_a_signature_is_refused(given_signature: Any) -> Non
 
     with pytest.raises(Rejected):
         claimed_kid(given_signature, Typ.HEAD)
+
+
+def test_a_header_longer_than_any_key_needs_is_refused() -> None:
+    header = b64u_encode(json_encode({"alg": "Ed25519", "kid": "k" * 1_000, "typ": Typ.HEAD.value}))
+
+    with pytest.raises(Rejected) as refused:
+        claimed_kid({"protected": header, "signature": "AA"}, Typ.HEAD)
+
+    assert refused.value.reason is Reason.FORM

@@ -10,7 +10,7 @@ from broker.ledger import entries
 from broker.sealing.compartments import Belonging, seal
 from broker.sealing.entropy import system_entropy
 from broker.sealing.head import Head as HeadOfLetter
-from broker.sealing.letters import Cover, Duty, Letter, Letters, Obligation
+from broker.sealing.letters import Cover, Duty, ItemKind, Letter, Letters, Obligation, item_bytes
 from broker.sealing.packages import Outcome, Receipt
 from broker.state.told import Told, ToldDesk
 from schemas import Label, Purpose, Said, Urgency
@@ -148,6 +148,15 @@ def test_a_letter_is_written_piece_by_piece_as_it_is_written_whole() -> None:
         assert letters.write(keys, json_encode(ID).decode(), cover) == whole
     for one in sealed.values():
         assert one.to_bytes() == json_encode(one.to_json())
+
+
+@pytest.mark.parametrize("kind", ItemKind)
+def test_an_item_is_written_from_its_parts_as_it_is_written_whole(kind: ItemKind) -> None:
+    content, proof = {"b": ["é", 1], "a": None}, "c2sp.org/tlog-proof@v1\nindex 3\n\nhub/lane-0\n\n— hub a+/=\n"
+
+    written = item_bytes(kind, json_encode(content), b"an entry", proof)
+
+    assert written == json_encode({kind.value: content, "entry": b64u_encode(b"an entry"), "proof": proof})
 
 
 @pytest.mark.parametrize("kid", ["mk", "a-b_c", 'a"b', "a\\b", "a\nb", "é", "", " ", "\x7f", "x"])
