@@ -7,7 +7,12 @@ import pytest
 from tests.house.fail_open import findings
 from tests.house.tree import files_in_rooms, text
 
-ALLOWED: frozenset[tuple[str, str]] = frozenset()
+ALLOWED: frozenset[tuple[str, str]] = frozenset(
+    {
+        # What pydantic read first counts only if it would be written as those very bytes; else strict.py reads it too.
+        ("schemas/said.py", "JSON is read by schemas/strict.py first"),
+    }
+)
 """(file, rule) that are right as they are, each with its reason in a comment. Empty is best."""
 
 HERE = Path("broker/somewhere.py")
