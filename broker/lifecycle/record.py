@@ -144,8 +144,7 @@ class _Letters:
         entry = self._entry(grant.labels).write(
             salt=salt, to=desk.id, n=n, cover=cover.digest, kid=epoch.kid, person=person.reference(salt)
         )
-        kid = json_encode(epoch.kid).decode("ascii")
-        turn.enter(entry, item=(ItemKind.LETTER, desk.mailbox, self._letters.write(keys, kid, cover)))
+        turn.enter(entry, item=(ItemKind.LETTER, desk.mailbox, self._letters.write(keys, epoch.kid, cover)))
 
     def _entry(self, labels: tuple[Label, ...]) -> Form:
         """The line of a letter with these compartments."""

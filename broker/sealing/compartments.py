@@ -74,16 +74,17 @@ class Compartment:
             "encrypted_key": self.encrypted_key,
         }
 
-    def around_key(self) -> tuple[str, str]:
+    def around_key(self) -> tuple[bytes, bytes]:
         """What stands before and after the wrapped key and its name in the JSON of the JWE: see `write_key`."""
         before = f'{{"aad":"{self.aad}","ciphertext":"{self.ciphertext}","encrypted_key":"'
-        return before, f'}},"iv":"{self.iv}","protected":"{PROTECTED}","tag":"{self.tag}"}}'
+        after = f'}},"iv":"{self.iv}","protected":"{PROTECTED}","tag":"{self.tag}"}}'
+        return before.encode("ascii"), after.encode("ascii")
 
     def to_bytes(self) -> bytes:
         """The JSON of the JWE: `json_encode(self.to_json())`, since none of its strings needs an escape but the key's
         name."""
         before, after = self.around_key()
-        return (before + write_key(self.encrypted_key, json_encode(self.kid).decode("utf-8")) + after).encode("utf-8")
+        return before + write_key(self.encrypted_key, self.kid) + after
 
     @classmethod
     def from_json(cls, value: Any) -> "Compartment":
@@ -116,14 +117,14 @@ class Compartment:
             raise Rejected(Reason.PADDING)
 
 
-def write_key(encrypted_key: str, kid: str) -> str:
+def write_key(encrypted_key: str, kid: str) -> bytes:
     """What stands in the JSON of a JWE between the two halves of `Compartment.around_key`.
 
     Args:
         encrypted_key: The content key, wrapped; base64url.
-        kid: The name of the key that it is wrapped under, as JSON has it.
+        kid: The name of the key that it is wrapped under.
     """
-    return f'{encrypted_key}","header":{{"alg":"{ALG}","kid":{kid}'
+    return f'{encrypted_key}","header":{{"alg":"{ALG}","kid":'.encode("ascii") + json_encode(kid)
 
 
 def seal(plaintext: bytes, belonging: Belonging, key: bytes, kid: str, entropy: Entropy) -> Compartment:
@@ -143,14 +144,8 @@ def seal(plaintext: bytes, belonging: Belonging, key: bytes, kid: str, entropy: 
     iv = entropy(IV_BYTES)
     aad = b64u_encode(_aad(belonging) + f'{b64u_encode(key_commitment(content_key))}"}}'.encode("ascii"))
     sealed = AESGCM(content_key).encrypt(iv, pad(plaintext, _least(belonging.label)), _associated(aad))
-    return Compartment(
-        aad,
-        b64u_encode(iv),
-        b64u_encode(sealed[:-TAG_BYTES]),
-        b64u_encode(sealed[-TAG_BYTES:]),
-        kid,
-        b64u_encode(aes_key_wrap(key, content_key)),
-    )
+    ciphertext, tag = b64u_encode(sealed[:-TAG_BYTES]), b64u_encode(sealed[-TAG_BYTES:])
+    return Compartment(aad, b64u_encode(iv), ciphertext, tag, kid, b64u_encode(aes_key_wrap(key, content_key)))
 
 
 def unwrap(compartment: Compartment, belonging: Belonging, key: bytes) -> bytes:

@@ -104,28 +104,28 @@ class Letters:
     def __init__(self, head: Head, sig: Any, compartments: Mapping[Label, Compartment]) -> None:
         """Of these, as their publisher signed them."""
         self._compartments = compartments
-        self._end = f',"head":"{head.text}","sig":{json_encode(sig).decode("utf-8")}}}'
-        self._around: dict[Label, tuple[str, str]] = {}
+        self._end = f',"head":"{head.text}","sig":'.encode("ascii") + json_encode(sig) + b"}"
+        self._around: dict[Label, tuple[bytes, bytes]] = {}
 
     def write(self, keys: Mapping[Label, str], kid: str, cover: Compartment) -> bytes:
         """The JSON of one letter: as `json_encode` writes `Letter.to_json`.
 
         Args:
             keys: Of each compartment that is open to the desk, the content key, wrapped for the desk; base64url.
-            kid: The name of the desk's key, as JSON has it.
+            kid: The name of the desk's key.
             cover: Sealed for the desk.
         """
-        held = ",".join([self._held(label, keys[label], kid) for label in sorted(keys)])
-        return b"".join(
-            (f'{{"c":{{{held}}},"cover":'.encode(), cover.to_bytes(), self._end.encode("utf-8")),
-        )
+        parts = [b'{"c":{']
+        for label in sorted(keys):
+            before, after = self._around.get(label) or self._around_of(label)
+            parts += (before, write_key(keys[label], kid), after, b",")
+        parts[-1:] = (b'},"cover":', cover.to_bytes(), self._end)
+        return b"".join(parts)
 
-    def _held(self, label: Label, encrypted_key: str, kid: str) -> str:
-        around = self._around.get(label)
-        if around is None:
-            before, after = self._compartments[label].around_key()
-            around = self._around[label] = f'"{label.value}":{before}', after
-        return around[0] + write_key(encrypted_key, kid) + around[1]
+    def _around_of(self, label: Label) -> tuple[bytes, bytes]:
+        before, after = self._compartments[label].around_key()
+        found = self._around[label] = f'"{label.value}":'.encode("ascii") + before, after
+        return found
 
 
 class ItemKind(StrEnum):

@@ -145,7 +145,7 @@ def test_a_letter_is_written_piece_by_piece_as_it_is_written_whole() -> None:
         keys = {label: b64u_encode(system_entropy(40)) for label in labels}
         released = {label: replace(sealed[label], kid=ID, encrypted_key=keys[label]) for label in labels}
         whole = json_encode(Letter(head, sig, cover, released).to_json())
-        assert letters.write(keys, json_encode(ID).decode(), cover) == whole
+        assert letters.write(keys, ID, cover) == whole
     for one in sealed.values():
         assert one.to_bytes() == json_encode(one.to_json())
 
