@@ -8,6 +8,7 @@ DIR/desks/NAME/       a desk's own folder: in earnest it is on the desk's machin
 """
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -38,6 +39,9 @@ from policies import Bundle, Engine
 from schemas import AgencyId, AreaCode, DeskId, DeskType, Label, SchemaRefused
 from schemas.compartments import Contact
 from schemas.strict import b64u_encode
+
+SWITCH_S = 0.0002
+"""How soon a thread that waits for the interpreter is given it, in a process that runs a hub."""
 
 
 class Tellwise:
@@ -183,6 +187,9 @@ async def running(
         LaneTaken: a hub runs on this folder already.
         FolderUnusable, EngineUnsafe, KeyUnavailable, StateUnreadable, PolicyNotInForce: as their texts say.
     """
+    # The process's own. The writer's thread needs the interpreter a dozen times a commit, and by default waits for it
+    # up to 5 ms each time while the hub plans.
+    sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_S))
     hub_home = private_folder(hub_folder(folder))
     keys = hub_keys(folder, name, entropy, demo=demo, credential=credential)
     _give_trust(hub_home, name, keys)

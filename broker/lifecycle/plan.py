@@ -94,8 +94,12 @@ def _steps(data: bytes, turn: Turn) -> None:
         count(examined, turn)
         with turn.attempt():
             _admitted(examined, turn)
+    except TellwiseError:
+        raise
     except Rejected as rejected:
         _refuse(data, signed, rejected.reason, turn)
+    except Exception:  # noqa: BLE001 - our own fault: the publisher must know that nobody was told, and may try again
+        _refuse(data, signed, Reason.INTERNAL, turn)
 
 
 def _admitted(examined: Examined, turn: Turn) -> None:

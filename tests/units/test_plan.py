@@ -31,6 +31,8 @@ from broker.sealing import compartments
 from broker.sealing.entropy import system_entropy
 from broker.sealing.keyring import HubKeys, load_hub_keys
 from broker.sealing.keystore_file import FileKeyStore
+from broker.sealing.letters import ItemKind
+from broker.sealing.packages import Outcome
 from broker.sealing.signatures import Algorithm
 from broker.state.delivery import Pending
 from broker.state.rows import Rows
@@ -38,7 +40,7 @@ from broker.state.vault import Vault
 from broker.telemetry import Count, Event
 from policies import Bundle, Candidate, Decided, Engine, Statement
 from schemas import AgencyId, AreaCode, DeskId
-from schemas.strict import b64u_encode, json_decode, json_encode
+from schemas.strict import b64u_decode, b64u_encode, json_decode, json_encode
 
 HUB = AgencyId("hub.plan.example")
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
@@ -239,7 +241,20 @@ def test_our_own_fault_refuses_one_record_whole_and_lets_the_next_go_on(tmp_path
     assert sorted(counted.count for counted in planned.counted) == [
         Count.NOTIFICATION_ACCEPTED,
         Count.NOTIFICATION_QUARANTINED,
+        Count.NOTIFICATION_REFUSED,
     ]
+
+
+def test_the_publisher_hears_that_our_own_fault_told_nobody(tmp_path: Path, engine: Engine) -> None:
+    world = World(tmp_path, Failing(engine.bundle))
+
+    planned = world.lane.turn(world.said(a_move()))
+
+    (answer,) = planned.pending
+    assert answer.kind is ItemKind.RECEIPT
+    assert answer.mailbox == world.lane.directory.desks[POLICE].mailbox
+    payload = json_decode(b64u_decode(json_decode(answer.content)["payload"]))
+    assert payload["outcome"] == Outcome.REFUSED
 
 
 def test_nothing_is_decided_by_policies_that_are_not_in_force(world: World) -> None:
@@ -304,7 +319,7 @@ def test_one_record_is_never_half_planned_whatever_fails(world: World, monkeypat
     planned = world.lane.turn(world.said(a_move()))
 
     assert not any(isinstance(entry, Disclosure | Decision) for entry in entries(planned))
-    assert planned.pending == []
+    assert [item.kind for item in planned.pending] == [ItemKind.RECEIPT]
     assert not any(
         table in (Table.TOLD, Table.REFS, Table.NUMBERS) for table, _, row in planned.rows if row is not None
     )
