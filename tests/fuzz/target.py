@@ -2,7 +2,8 @@
 
 A decoder may take an input, or refuse it with an error of its own that quotes nothing of it. Anything else is a
 finding: another error, an assertion of what must hold of everything that is taken, an answer that takes longer than a
-second of the processor and what so many bytes take, or 200 MB of memory, or an error that holds the name of somebody in the seeds.
+second of the processor and what so many bytes take, or 200 MB of memory, or an error that holds the name of somebody
+in the seeds.
 """
 
 import time
