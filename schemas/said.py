@@ -112,13 +112,15 @@ class Form:
             fields: All others, as for `Said.write`.
 
         Raises:
-            TypeError: a field is unknown or missing.
+            TypeError: a field is unknown or missing, or a hole is not written as the text or number that it is given.
         """
         self._holes = sorted(holes)  # in the order of the JSON
         rest = model.write(**fields, **{hole: _mark(hole) for hole in self._holes})
         self._pieces: list[bytes] = []
         for hole in self._holes:
-            before, _, rest = rest.partition(json_encode(_mark(hole)))
+            before, found, rest = rest.partition(json_encode(_mark(hole)))
+            if not found:
+                raise TypeError(f"`{model.__name__}` does not write `{hole}` as it is given")
             self._pieces.append(before)
         self._pieces.append(rest)
 

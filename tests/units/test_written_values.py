@@ -111,6 +111,12 @@ def test_a_form_with_its_holes_filled_is_what_is_written_at_once(model: type[Sai
     assert form.write(**filled) == form.write(**filled) == model.write(**fields)
 
 
+@pytest.mark.parametrize("hole", ["more", "ts"])
+def test_a_hole_that_is_no_field_or_is_given_twice_is_noticed(hole: str) -> None:
+    with pytest.raises(TypeError):
+        Form(entries.Filler, ("salt", hole), ts=AT, dir=7)
+
+
 def test_a_hole_that_is_left_is_noticed() -> None:
     form = Form(entries.Filler, ("salt", "dir"), ts=AT)
 
