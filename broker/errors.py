@@ -222,3 +222,30 @@ class BackupRefused(TellwiseError):
     """A backup is not a whole one, not as it was signed, or another hub's. Nothing was made of it."""
 
     next_step = "Use another backup, or make one anew; if the hub's own folder is meant, run `tellwise ledger verify`."
+
+
+class ToolMissing(TellwiseError):
+    """A program that must be installed beside Tellwise is not there, or is too old."""
+
+    def __init__(self, what: str, next_step: str) -> None:
+        """*what* names the program, *next_step* how it comes here."""
+        super().__init__(what)
+        self.next_step = next_step
+
+
+class KafkaNotFetched(TellwiseError):
+    """Kafka could not be fetched, or is not, byte for byte, what is pinned; nothing of it is run."""
+
+    next_step = "Look whether this machine reaches a Maven repository; remove the named folder, and try again."
+
+
+class KafkaNotUp(TellwiseError):
+    """A Kafka for trying out did not come to serve. What was started for it is stopped."""
+
+    next_step = "Read the named log; to begin again with nothing, run `tellwise dev kafka down --remove`."
+
+
+class NoCluster(TellwiseError):
+    """There is no Kafka of the kind that was asked for."""
+
+    next_step = "Make one with `tellwise dev kafka up`, and name the same folder."

@@ -5,11 +5,15 @@ import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 from tests.processes import tellwise
+
+if TYPE_CHECKING:
+    from broker.dev import KafkaCluster
 
 settings.register_profile("developer", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
@@ -33,3 +37,26 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo") / "kept"
     tellwise("demo", "--once", "--data", folder, cwd=tmp_path_factory.getbasetemp())
     return folder
+
+
+# Kafka looks for transactions that have timed out every 10 s, and no test wants to wait that long. Never for a cluster
+# whose nodes are killed: docs/decisions/0020 says what came of that.
+OFTEN = {"transaction.abort.timed.out.transaction.cleanup.interval.ms": "500"}
+
+
+@pytest.fixture(scope="session")
+def kafka_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator["KafkaCluster"]:
+    """A Kafka of one node, in plain text. Shared: use names of your own, and let it live.
+
+    Skips where Java or Maven are missing; in CI that is a failure.
+    """
+    from broker.dev import KafkaCluster
+    from broker.errors import KafkaNotFetched, ToolMissing
+
+    folder = tmp_path_factory.mktemp("kafka")
+    try:
+        cluster = KafkaCluster.up(folder, settings=OFTEN)
+    except (ToolMissing, KafkaNotFetched) as missing:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"NOT TESTED: whatever needs a real Kafka; {missing}")
+    yield cluster
+    cluster.down(remove=True)

@@ -12,6 +12,7 @@ from broker.cli.adapters import adapters
 from broker.cli.areas import areas
 from broker.cli.data import data
 from broker.cli.desks import desks
+from broker.cli.dev import dev
 from broker.cli.doctor import doctor
 from broker.cli.ending import carefully
 from broker.cli.ledger import ledger
@@ -26,6 +27,7 @@ app.add_typer(adapters, name="adapter")
 app.add_typer(ledger, name="ledger")
 app.add_typer(areas, name="areas")
 app.add_typer(data, name="data")
+app.add_typer(dev, name="dev")
 app.command()(doctor)
 
 _HUB = Annotated[Path, typer.Option("--config", help="The hub's settings: `tellwise.toml`.")]
