@@ -21,13 +21,14 @@ from broker.errors import KafkaNotFetched
 from broker.files import private_folder
 
 POM = Path(__file__).with_name("pom.xml")
-_PINNED = {
+PINNED = {
     name: digest
     for digest, name in map(str.split, Path(__file__).with_name("jars.sha256").read_text("ascii").splitlines())
 }
-_DIGEST = hashlib.sha256("".join(sorted(_PINNED.values())).encode("ascii")).hexdigest()[:12]
+"""The files of a whole Kafka, and the SHA-256 of each in hexadecimal."""
+_DIGEST = hashlib.sha256("".join(sorted(PINNED.values())).encode("ascii")).hexdigest()[:12]
 
-VERSION = next(match[1] for name in _PINNED if (match := re.fullmatch(r"kafka_2\.13-(.+)\.jar", name)))
+VERSION = next(match[1] for name in PINNED if (match := re.fullmatch(r"kafka_2\.13-(.+)\.jar", name)))
 """Which Kafka."""
 
 Progress = Callable[[int, int], None]
@@ -88,32 +89,32 @@ def _fetch(cache: Path, folder: Path, said: Progress) -> None:
                 stderr=subprocess.STDOUT,
             ) as process,
         ):
-            said(0, len(_PINNED))
+            said(0, len(PINNED))
             come: set[str] = set()
             for line in process.stdout or ():
                 told.write(line)
                 name = re.search(r"Downloaded .*/([^/ ]+\.jar) ", line.decode("utf-8", "replace"))
-                if name and name[1] in _PINNED and name[1] not in come:
+                if name and name[1] in PINNED and name[1] not in come:
                     come.add(name[1])
-                    said(len(come), len(_PINNED))
+                    said(len(come), len(PINNED))
         if process.returncode != 0:
             raise KafkaNotFetched(f"Maven could not fetch Kafka {VERSION}; what it says stands in `{log}`")
         _checked(unfinished)
-        said(len(_PINNED), len(_PINNED))
+        said(len(PINNED), len(PINNED))
         unfinished.rename(folder)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _checked(folder: Path) -> Jars:
-    for name, pinned in _PINNED.items():
+    for name, pinned in PINNED.items():
         try:
             digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
         except OSError as error:
             raise KafkaNotFetched(f"`{folder}` lacks `{name}`") from error
         if digest != pinned:
             raise KafkaNotFetched(f"`{name}` in `{folder}` is not the file that is pinned")
-    return Jars(tuple(folder / name for name in _PINNED))
+    return Jars(tuple(folder / name for name in PINNED))
 
 
 @contextmanager

@@ -5,6 +5,7 @@ node) and `tls/` (keys). Data and ports stay when it is stopped, so it comes up 
 """
 
 import fcntl
+import re
 import secrets
 import shutil
 import signal
@@ -37,6 +38,10 @@ _LOOK_S = 0.1
 # Below the range from which Linux, macOS and the BSDs take the ports of outgoing connections, so that none of those
 # takes a node's port while the node is down.
 _PORTS = range(20_000, 32_000)
+
+
+# A file of Java properties is read as Latin-1, `log.dirs` is split at commas, and a backslash is an escape.
+_KEEPABLE = re.compile(r"[A-Za-z0-9 /._~@+=-]+")
 
 
 class _NodeMade(BaseModel):
@@ -126,6 +131,8 @@ class KafkaCluster:
         """
         if nodes is not None and nodes not in NODES:
             raise KafkaNotUp(f"a cluster has one node or three, and not {nodes}")
+        if not _KEEPABLE.fullmatch(str(folder.resolve())):
+            raise FolderUnusable(f"Kafka cannot be told of `{folder.resolve()}`: a letter or sign in it is not plain")
         machine, fetched = java(), jars(said=said)
         private_folder(folder)
         with _alone(folder):

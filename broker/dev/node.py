@@ -100,17 +100,18 @@ def format_data(node: Node, nodes: Sequence[Node], cluster_id: str, java: Path, 
     command = [java, "-XX:TieredStopAtLevel=1", "-cp", jars.classpath, "kafka.tools.StorageTool", "format"]
     command += ["-t", cluster_id, "-c", node.settings_file]
     command += ["--standalone"] if one else ["--initial-controllers", voters]
-    with node.log.open("ab") as told:
-        done = subprocess.run(  # noqa: S603 - ours, and the Java that the user chose
-            [str(each) for each in command],
-            stdin=subprocess.DEVNULL,
-            stdout=told,
-            stderr=subprocess.STDOUT,
-            timeout=_FORMAT_S,
-            check=False,
-        )
-    if done.returncode != 0:
-        raise KafkaNotUp(f"node {node.id} has no data folder; why stands in `{node.log}`")
+    try:
+        with node.log.open("ab") as told:
+            subprocess.run(  # noqa: S603 - ours, and the Java that the user chose
+                [str(each) for each in command],
+                stdin=subprocess.DEVNULL,
+                stdout=told,
+                stderr=subprocess.STDOUT,
+                timeout=_FORMAT_S,
+                check=True,
+            )
+    except subprocess.SubprocessError as error:
+        raise KafkaNotUp(f"node {node.id} has no data folder; why stands in `{node.log}`") from error
 
 
 def start(node: Node, java: Path, jars: Jars) -> None:

@@ -4,12 +4,13 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import ProducerFenced
 
-from broker.dev import KafkaCluster
+from broker.dev import ADMIN, KafkaCluster
 
 _T = TypeVar("_T")
 LONGEST_S = 30
@@ -25,16 +26,25 @@ def run(story: Callable[[], Awaitable[_T]]) -> _T:
     """Run *story* to its end, within a bound."""
 
     async def bounded() -> _T:
+        asyncio.get_running_loop().set_exception_handler(_unless_said_twice)
         async with asyncio.timeout(LONGEST_S):
             return await story()
 
     return asyncio.run(bounded())
 
 
+def reached(cluster: KafkaCluster) -> dict[str, Any]:
+    """How a client reaches it, as the one who may do everything."""
+    if not cluster.tls:
+        return {"bootstrap_servers": cluster.bootstrap}
+    context = cluster.client(ADMIN).context()
+    return {"bootstrap_servers": cluster.bootstrap, "security_protocol": "SSL", "ssl_context": context}
+
+
 async def topic(cluster: KafkaCluster, name: str, **settings: str) -> TopicPartition:
     """Make a topic of one partition. *settings* are Kafka's own, with `_` for `.`."""
     made = of_its_own(name)
-    admin = AIOKafkaAdminClient(bootstrap_servers=cluster.bootstrap)
+    admin = AIOKafkaAdminClient(**reached(cluster))
     await admin.start()
     try:
         named = {key.replace("_", "."): value for key, value in settings.items()}
@@ -49,7 +59,7 @@ async def topic(cluster: KafkaCluster, name: str, **settings: str) -> TopicParti
 async def owner(cluster: KafkaCluster, lane: str, *, timeout_ms: int = 60_000) -> AsyncIterator[AIOKafkaProducer]:
     """A producer that takes *lane*, its transactional id, from whoever has it."""
     producer = AIOKafkaProducer(
-        bootstrap_servers=cluster.bootstrap, transactional_id=lane, transaction_timeout_ms=timeout_ms, acks="all"
+        **reached(cluster), transactional_id=lane, transaction_timeout_ms=timeout_ms, acks="all"
     )
     try:
         await producer.start()
@@ -63,9 +73,7 @@ async def owner(cluster: KafkaCluster, lane: str, *, timeout_ms: int = 60_000) -
 @asynccontextmanager
 async def reader(cluster: KafkaCluster, partition: TopicPartition, isolation: str) -> AsyncIterator[AIOKafkaConsumer]:
     """A consumer without a group, at the beginning of *partition*."""
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=cluster.bootstrap, isolation_level=isolation, enable_auto_commit=False
-    )
+    consumer = AIOKafkaConsumer(**reached(cluster), isolation_level=isolation, enable_auto_commit=False)
     await consumer.start()
     try:
         consumer.assign([partition])
@@ -94,6 +102,12 @@ async def until(holds: Callable[[], Awaitable[object]]) -> None:
     """Wait until *holds*; the story has the bound."""
     while not await holds():  # noqa: ASYNC110 - what happens, happens in another process
         await asyncio.sleep(0.05)
+
+
+def _unless_said_twice(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """aiokafka says each fence a second time, in a future that nobody can wait for."""
+    if not isinstance(context.get("exception"), ProducerFenced):
+        loop.default_exception_handler(context)
 
 
 async def _read(cluster: KafkaCluster, partition: TopicPartition, isolation: str) -> list[bytes]:

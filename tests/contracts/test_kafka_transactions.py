@@ -11,7 +11,13 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError, OutOfOrderSequenceNumber, ProducerFenced
+from aiokafka.errors import (
+    IllegalOperation,
+    KafkaConnectionError,
+    MessageSizeTooLargeError,
+    OutOfOrderSequenceNumber,
+    ProducerFenced,
+)
 
 from broker.dev import KafkaCluster
 from tests.contracts.kafka_clients import committed, of_its_own, owner, reader, run, send, topic, until, written
@@ -99,6 +105,8 @@ def test_after_it_was_fenced_a_producer_gives_errors_of_another_kind(kafka_clust
             await old.begin_transaction()
             with pytest.raises(ProducerFenced):
                 await send(old, inbox, b"late")
+            with pytest.raises(IllegalOperation):
+                await send(old, inbox, b"later")
             with pytest.raises(AssertionError, match="FATAL_ERROR"):
                 await old.commit_transaction()
             with pytest.raises(AssertionError, match="FATAL_ERROR"):
