@@ -176,7 +176,9 @@ class KafkaCluster:
         """Look at every node. Takes up to 5 s where nodes hang. Not from within an event loop."""
         processes = {node.id: node.process() for node in self.nodes}
         alive = [node for node in self.nodes if processes[node.id] is not None]
-        listed = serving(",".join(node.address for node in alive), self._context()) if alive else frozenset()
+        # Without a majority of controllers nothing can be decided, and a broker goes on to say what it knew last.
+        decides = 2 * len(alive) > len(self.nodes)
+        listed = serving(",".join(node.address for node in alive), self._context()) if decides else frozenset()
 
         def state(node: Node) -> State:
             if processes[node.id] is None:

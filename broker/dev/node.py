@@ -29,7 +29,8 @@ class State(StrEnum):
 
     SERVES = "serves"
     SILENT = "silent"
-    """Its process lives, and the cluster does not count it among those that serve: it begins, ends, or hangs."""
+    """Its process lives, and the cluster does not count it among those that serve: it begins, ends or hangs, or so many
+    others are down that nothing can be decided."""
     DOWN = "down"
 
 
