@@ -263,7 +263,7 @@ async def test_a_notification_with_any_byte_changed_is_not_accepted(folder: Path
     chance = random.Random(SEED)
     async with morning_after(folder) as door:
         changed = []
-        for _ in range(400):
+        for _ in range(150):
             true = by_police(door, a_move(door))
             place = chance.randrange(len(true))
             changed.append(with_byte(true, place, true[place] ^ chance.randrange(1, 256)))
