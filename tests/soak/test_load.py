@@ -1,5 +1,6 @@
 """A load says what a desk did not get, got twice, or got out of order; and how much memory it took."""
 
+from array import array
 from types import SimpleNamespace
 from typing import cast
 
@@ -7,27 +8,29 @@ import pytest
 
 from broker.bench.path import World
 from schemas import Mailbox
-from tests.soak.load import LONG_S, Load, Told, main, memory_grew
+from schemas.strict import b64u_encode
+from tests.soak.load import LONG_S, Load, Told, main, memory_grew, number_of
 
-SENT = ["a", "b", "c"]
+A, B, C, D = (number_of(b64u_encode(bytes([n]) * 16)) for n in range(4))
+SENT = [A, B, C]
 
 
 @pytest.mark.parametrize(
     ("ids", "words"),
     [
-        (["a", "b", "c"], []),
-        (["a", "c"], ["desk 0: 1 lost", "desk 0: not in the order in which they came"]),
-        (["a", "b", "b", "c"], ["desk 0: 1 doubled", "desk 0: not in the order in which they came"]),
-        (["a", "c", "b"], ["desk 0: not in the order in which they came"]),
-        (["a", "b", "c", "d"], ["desk 0: not in the order in which they came"]),
+        ([A, B, C], []),
+        ([A, C], ["desk 0: 1 lost", "desk 0: not in the order in which they came"]),
+        ([A, B, B, C], ["desk 0: 1 doubled", "desk 0: not in the order in which they came"]),
+        ([A, C, B], ["desk 0: not in the order in which they came"]),
+        ([A, B, C, D], ["desk 0: not in the order in which they came"]),
         ([], ["desk 0: 3 lost", "desk 0: not in the order in which they came"]),
     ],
 )
-def test_what_a_desk_did_not_get_as_it_was_sent_is_said(ids: list[str], words: list[str]) -> None:
+def test_what_a_desk_did_not_get_as_it_was_sent_is_said(ids: list[int], words: list[str]) -> None:
     mailbox = Mailbox("m")
-    load = Load(cast(World, SimpleNamespace(told=[mailbox])), sent=SENT)
+    load = Load(cast(World, SimpleNamespace(told=[mailbox])), sent=array("Q", SENT))
 
-    wrong = load.wrong_with(Told(mailbox, ids))
+    wrong = load.wrong_with(Told(mailbox, array("Q", ids)))
 
     assert list(wrong) == words
 
