@@ -1,6 +1,6 @@
 """Tables *seen* and *seq*: what a door remembers of one publisher."""
 
-from broker.ports import Table
+from broker.ports import RowKey, Table
 from broker.sealing.packages import Outcome
 from broker.state.rows import Rows
 from schemas import DeskId, NotificationId
@@ -18,13 +18,17 @@ class Seen(Said):
 
 def seen(rows: Rows, publisher: DeskId, notification: NotificationId) -> Seen | None:
     """What became of an id before; None if it is new."""
-    row = rows.get(Table.SEEN, rows.vault.row_key(Table.SEEN, publisher, notification))
+    row = rows.get(Table.SEEN, _seen_key(rows, publisher, notification))
     return None if row is None else Seen.from_bytes(row)
 
 
 def put_seen(rows: Rows, publisher: DeskId, notification: NotificationId, value: Seen) -> None:
     """Remember an id."""
-    rows.put(Table.SEEN, rows.vault.row_key(Table.SEEN, publisher, notification), value.to_bytes())
+    rows.put(Table.SEEN, _seen_key(rows, publisher, notification), value.to_bytes())
+
+
+def _seen_key(rows: Rows, publisher: DeskId, notification: NotificationId) -> RowKey:
+    return rows.vault.row_key(Table.SEEN, publisher, notification, asked_again=False)
 
 
 def last_seq(rows: Rows, publisher: DeskId) -> int:

@@ -69,8 +69,10 @@ class Vault:
         except (InvalidTag, ValueError) as error:
             raise StateUnreadable(f"a row of `{table}` does not open") from error
 
-    def row_key(self, table: Table, *parts: str) -> RowKey:
-        """The key of a row that is about no person."""
+    def row_key(self, table: Table, *parts: str, asked_again: bool = True) -> RowKey:
+        """The key of a row that is about no person; *asked_again* if it will be by many turns, and is worth keeping."""
+        if not asked_again:
+            return _row_key(self._keys.rows, table, parts)
         name = (table, *parts)
         known = self._names.get(name)
         if known is None:
