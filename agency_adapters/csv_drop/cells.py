@@ -123,7 +123,7 @@ def _is_whole(spelling: str, precision: timedelta) -> bool:
     moment = datetime(1987, 11, 23, 14, 35)  # noqa: DTZ001 - any will do
     try:
         read = datetime.strptime(moment.strftime(spelling), spelling).replace(tzinfo=None)  # noqa: DTZ007 - the same
-    except ValueError:
+    except (ValueError, re.error):  # the latter of a year that is spelt twice, say
         return False
     return abs(read - moment) < precision and "%Y" in spelling and "%y" not in spelling
 

@@ -95,6 +95,7 @@ def test_the_example_is_read_as_it_is_meant() -> None:
         ({"offence.summary.0": "X"}, "`offence.summary` is a single value"),
         ({"address.lines": {"column": "ADDRESS_1", "split": ";"}}, "`columns.address.lines`: given twice"),
         ({"identity.date_of_birth": {"column": "DOB", "date": "%d/%m/%y"}}, "year of four digits"),
+        ({"identity.date_of_birth": {"column": "DOB", "date": "%d/%m/%Y %Y"}}, "year of four digits"),
         ({"identity.date_of_birth": {"column": "DOB", "date": "%m/%Y"}}, "year of four digits"),
         ({"identity.date_of_birth": {"column": "DOB", "dates": "%d/%m/%Y"}}, "dates"),
         ({"identity.date_of_birth": {"column": "DOB", "yes": ["Y"]}}, "`yes` says nothing of this field"),
