@@ -115,12 +115,12 @@ class Letters:
             kid: The name of the desk's key.
             cover: Sealed for the desk.
         """
-        parts = [b'{"c":{']
-        for label in sorted(keys):
-            before, after = self._around.get(label) or self._around_of(label)
-            parts += (before, write_key(keys[label], kid), after, b",")
-        parts[-1:] = (b'},"cover":', cover.to_bytes(), self._end)
-        return b"".join(parts)
+        held = b",".join([self._held(label, keys[label], kid) for label in sorted(keys)])
+        return b"".join((b'{"c":{', held, b'},"cover":', cover.to_bytes(), self._end))
+
+    def _held(self, label: Label, encrypted_key: str, kid: str) -> bytes:
+        before, after = self._around.get(label) or self._around_of(label)
+        return before + write_key(encrypted_key, kid) + after
 
     def _around_of(self, label: Label) -> tuple[bytes, bytes]:
         before, after = self._compartments[label].around_key()

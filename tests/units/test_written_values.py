@@ -147,7 +147,7 @@ def test_a_letter_is_written_piece_by_piece_as_it_is_written_whole() -> None:
     head, sig = cast(HeadOfLetter, Head()), {"protected": "cA", "signature": "c2ln"}
     letters = Letters(head, sig, sealed)
 
-    for labels in ([Label.STATUS, Label.ADDRESS], [Label.STATUS], [*sealed]):
+    for labels in ([Label.STATUS, Label.ADDRESS], [Label.STATUS], [*sealed], list[Label]()):
         keys = {label: b64u_encode(system_entropy(40)) for label in labels}
         released = {label: replace(sealed[label], kid=ID, encrypted_key=keys[label]) for label in labels}
         whole = json_encode(Letter(head, sig, cover, released).to_json())
