@@ -87,7 +87,8 @@ def test_nothing_of_what_was_said_stands_on_the_outside() -> None:
     outside = DATA + b64u_decode(SEALED.head.text)
     outside += b"".join(b64u_decode(one.aad) for one in SEALED.compartments.values())
 
-    for word in (b"Dana", b"Fictional", b"V-0000-1", b"01632", b"1980", b"E07000117", b"invented", b"seq"):
+    # Three or four letters stand in random base64 now and then, so short words are looked for as JSON would have them.
+    for word in (b'"Dana', b"Fictional", b"V-0000-1", b"01632 ", b'"1980-', b"E07000117", b"invented", b'"seq"'):
         assert word not in outside
 
 
