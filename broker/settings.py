@@ -92,6 +92,40 @@ class Http(_Settings):
         return self
 
 
+def _bootstrap(text: str) -> str:
+    for address in text.split(","):
+        host, _, port = address.rpartition(":")
+        if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
+            raise PydanticCustomError("bootstrap", "not `HOST:PORT`, or several with commas")
+    return text
+
+
+class Kafka(_Settings):
+    """How the Kafka is reached on which the hub runs."""
+
+    bootstrap: Annotated[str, AfterValidator(_bootstrap)]
+    """`HOST:PORT` of some of its brokers, with commas; one that answers is enough."""
+    certificate: Path | None = None
+    """PEM: the certificate by which the cluster knows us, and those between it and its authority."""
+    private_key: Path | None = None
+    """PEM, readable by us alone."""
+    authorities: Path | None = None
+    """PEM: the certificates that may vouch for the brokers'. Default: those of this machine."""
+
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        """Each host and port."""
+        return [(host, int(port)) for host, _, port in (each.rpartition(":") for each in self.bootstrap.split(","))]
+
+    @model_validator(mode="after")
+    def _is_protected(self) -> Self:
+        if (self.certificate is None) != (self.private_key is None):
+            raise PydanticCustomError("half_a_certificate", "certificate without private_key, or the reverse")
+        if self.certificate is None and not all(is_loopback(host) for host, _ in self.addresses):
+            raise PydanticCustomError("plain_text", "plain text beyond this machine: give certificate and private_key")
+        return self
+
+
 class Telemetry(_Settings):
     """What is told to whoever watches over the machine. Names, counts and times; never what was said."""
 
@@ -141,6 +175,8 @@ class HubSettings(_Settings):
     """The file with the key under which all keys of the hub are kept: 32 bytes that stand nowhere else. Keep it apart
     from the data and its backups; `LoadCredential=` of systemd and mounted secrets are made for it."""
     http: Http = Http()
+    kafka: Kafka | None = None
+    """Needed with `--engine kafka` alone; without that, everything lies in one file on this machine."""
     retention: Retention = Retention()
     telemetry: Telemetry = Telemetry()
 

@@ -12,6 +12,21 @@ QUARANTINE = "quarantine"
 """What was refused, byte for byte, sealed under the state key."""
 
 
+LEDGER = "ledger"
+"""Entries, detail records and checkpoints, on an engine that keeps them as records: a partition for each lane."""
+
+
+def outbox(mailbox: Mailbox) -> str:
+    """The topic of a desk that speaks to the engine itself, and not through the hub's edge."""
+    return f"outbox.{mailbox}"
+
+
+def changelog(topic: str) -> str:
+    """The topic of the rows of the lanes over *topic*, on an engine that keeps them as records: partition by
+    partition."""
+    return f"changelog.{topic}"
+
+
 def inbox(mailbox: Mailbox) -> str:
     """The topic of a desk's inbox."""
     return f"inbox.{mailbox}"

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from broker.settings import DeskSettings, Http, HubSettings, Retention, Telemetry
+from broker.settings import DeskSettings, Http, HubSettings, Kafka, Retention, Telemetry
 
 _WIDTH = 118
 
@@ -34,13 +34,14 @@ def _text(model: type[BaseModel], given: dict[str, str]) -> str:
     lines = [f"# {line}" for line in _wrapped(f"{inspect.getdoc(model)} Unknown keys are errors.")] + [""]
     lines += _fields(model, given, skip={*tables, "contact", "adapter"})
     for name, table in tables.items():
-        lines += ["", f"[{name}]", *(f"# {line}" for line in _wrapped(inspect.getdoc(table) or "")), ""]
+        head = f"[{name}]" if model.model_fields[name].default is not None else f"# [{name}]"
+        lines += ["", head, *(f"# {line}" for line in _wrapped(inspect.getdoc(table) or "")), ""]
         lines += _fields(table, {}, skip=set())
     return "\n".join(lines).rstrip() + "\n"
 
 
 def _table(annotation: Any) -> type[BaseModel] | None:
-    return annotation if annotation in (Http, Retention, Telemetry) else None
+    return Kafka if annotation == Kafka | None else annotation if annotation in (Http, Retention, Telemetry) else None
 
 
 def _fields(model: type[BaseModel], given: dict[str, str], skip: set[str]) -> list[str]:
@@ -52,7 +53,7 @@ def _fields(model: type[BaseModel], given: dict[str, str], skip: set[str]) -> li
         lines += [f"# {line}" for line in _wrapped(told[name])]
         if name in given:
             lines.append(f"{name} = {json.dumps(given[name])}")
-        elif field.default is None:
+        elif field.default is None or field.is_required():
             lines.append(f"# {name} =")
         else:
             lines.append(f"# {name} = {_toml(field.default)}")

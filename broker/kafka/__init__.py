@@ -1,0 +1,1 @@
+"""The engine for many machines: topics and transactions of Apache Kafka, through aiokafka."""
