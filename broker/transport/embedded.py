@@ -15,11 +15,12 @@ from broker.errors import Fenced, TellwiseError
 from broker.ports import Assigned, Clock, LaneEvent, Record, Revoked, RowKey, SealedRow, Table, Tx
 from broker.transport.bell import Bell
 from broker.transport.database import open_database
+from broker.transport.events import Events
 from broker.transport.lease import RENEWED_AFTER_MS, Fence, GiveUp, Owner, OwnerLock, Renew, Take
 from broker.transport.reader import Reader
 from broker.transport.records import Partition, Publication, lane_name
 from broker.transport.tables import TABLES
-from broker.transport.turn import EmbeddedTx
+from broker.transport.turn import CollectedTx, Turn
 from broker.transport.writer import Write, Writer
 
 T = TypeVar("T")
@@ -67,7 +68,7 @@ class EmbeddedTransport:
         self._blocks_opened += 1
         self._blocks_open += 1
         owner = Owner(self._process, self._blocks_opened, has_lock=self._lock.take())
-        events = _Events()
+        events = Events()
         lanes: list[EmbeddedLane] = []
         try:
             names = [lane_name(partition) for partition in topics]
@@ -139,7 +140,7 @@ class EmbeddedLane:
         reader: Reader,
         bell: Bell,
         clock: Clock,
-        events: "_Events",
+        events: Events,
     ) -> None:
         """For `EmbeddedTransport.lanes`: a lane whose lease was just taken under *epoch*."""
         self._partition = partition
@@ -181,10 +182,10 @@ class EmbeddedLane:
     async def transaction(self) -> AsyncIterator[Tx]:
         """See `Lane.transaction`."""
         self._refuse_if_lost()
-        tx = EmbeddedTx()
+        tx = CollectedTx()
         yield tx
         try:
-            await self._writer.commit(tx.turn(Fence(self.name, self._epoch, self._clock.now())))
+            await self._writer.commit(Turn.of(tx, Fence(self.name, self._epoch, self._clock.now())))
         except Fenced:
             self.lose()
             raise
@@ -205,32 +206,6 @@ class EmbeddedLane:
     def _refuse_if_lost(self) -> None:
         if self._is_lost:
             raise Fenced(f"`{self.name}` has another owner, or was given up")
-
-
-class _Events:
-    """What became of the lanes of one block. Waiting for the next may be cancelled and begun again."""
-
-    def __init__(self) -> None:
-        self._queue: asyncio.Queue[LaneEvent | None] = asyncio.Queue()
-        self._is_over = False
-
-    def __aiter__(self) -> AsyncIterator[LaneEvent]:
-        return self
-
-    async def __anext__(self) -> LaneEvent:
-        event = await self._queue.get()
-        if event is None:
-            self._queue.put_nowait(None)  # for whoever asks again
-            raise StopAsyncIteration
-        return event
-
-    def tell(self, event: LaneEvent) -> None:
-        if not self._is_over:
-            self._queue.put_nowait(event)
-
-    def end(self) -> None:
-        self._is_over = True
-        self._queue.put_nowait(None)
 
 
 async def _first_found(

@@ -1,4 +1,4 @@
-"""One turn's transaction: what its block asks for, and how the writer does it."""
+"""One turn's transaction: what its block asks for, and how the writer of a file does it."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -36,47 +36,36 @@ def ledger_size(frontier: bytes | None) -> int:
 
 
 @dataclass(slots=True)
-class EmbeddedTx:
-    """Collects what one turn does. Nothing of it is tried before the block ends, and then all of it at once."""
+class CollectedTx:
+    """`Tx`: collects what one turn does. Nothing of it is tried before the block ends, and then all of it at once."""
 
-    _sends: list[tuple[Partition, bytes]] = field(default_factory=list)
-    _puts: dict[tuple[Table, RowKey], SealedRow | None] = field(default_factory=dict)
-    _growths: list[Growth] = field(default_factory=list)
-    _notes: list[Note] = field(default_factory=list)
-    _position: int | None = None
+    sends: list[tuple[Partition, bytes]] = field(default_factory=list)
+    puts: dict[tuple[Table, RowKey], SealedRow | None] = field(default_factory=dict)
+    growths: list[Growth] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+    position: int | None = None
 
     def send(self, topic: str, value: bytes, *, partition: int = 0) -> None:
         """See `Tx.send`."""
-        self._sends.append(((topic, partition), value))
+        self.sends.append(((topic, partition), value))
 
     def put(self, table: Table, key: RowKey, value: SealedRow | None) -> None:
         """See `Tx.put`."""
-        self._puts[table, key] = value
+        self.puts[table, key] = value
 
     def record(self, log: str, first_index: int, leaves: Sequence[Leaf], frontier: bytes) -> None:
         """See `Tx.record`."""
         if ledger_size(frontier) != first_index + len(leaves):
             raise ValueError(f"the frontier is not that of `{log}` after these entries")
-        self._growths.append(Growth(log, first_index, tuple(leaves), frontier))
+        self.growths.append(Growth(log, first_index, tuple(leaves), frontier))
 
     def sign(self, log: str, size: int, note: bytes) -> None:
         """See `Tx.sign`."""
-        self._notes.append(Note(log, size, note))
+        self.notes.append(Note(log, size, note))
 
     def done(self, position: int) -> None:
         """See `Tx.done`."""
-        self._position = position
-
-    def turn(self, fence: Fence) -> "Turn":
-        """What was collected, as a value."""
-        return Turn(
-            fence=fence,
-            sends=tuple(self._sends),
-            puts=tuple(self._puts.items()),
-            growths=tuple(self._growths),
-            notes=tuple(self._notes),
-            position=self._position,
-        )
+        self.position = position
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +78,18 @@ class Turn:
     growths: Sequence[Growth]
     notes: Sequence[Note]
     position: int | None
+
+    @classmethod
+    def of(cls, tx: CollectedTx, fence: Fence) -> "Turn":
+        """What *tx* has collected, to be done under *fence*."""
+        return cls(
+            fence=fence,
+            sends=tuple(tx.sends),
+            puts=tuple(tx.puts.items()),
+            growths=tuple(tx.growths),
+            notes=tuple(tx.notes),
+            position=tx.position,
+        )
 
     @property
     def size_bytes(self) -> int:
@@ -113,10 +114,8 @@ class Turn:
         self.fence.check(connection)  # first, and in this transaction: nobody can take the lane before it ends
         self._put(connection)
         for growth in self.growths:
-            _grow(connection, growth)
-        connection.executemany(
-            "INSERT INTO ledger_checkpoint(log, size, note) VALUES(?, ?, ?) ON CONFLICT DO NOTHING", self.notes
-        )
+            grow(connection, growth)
+        keep_notes(connection, self.notes)
         records.append(connection, self.sends)
         if self.position is not None:
             connection.execute(
@@ -143,7 +142,19 @@ def frontier_of(connection: apsw.Connection, log: str) -> bytes | None:
     return frontier
 
 
-def _grow(connection: apsw.Connection, growth: Growth) -> None:
+def keep_notes(connection: apsw.Connection, notes: Sequence[Note]) -> None:
+    """Keep signed checkpoints, the first of each size."""
+    connection.executemany(
+        "INSERT INTO ledger_checkpoint(log, size, note) VALUES(?, ?, ?) ON CONFLICT DO NOTHING", notes
+    )
+
+
+def grow(connection: apsw.Connection, growth: Growth) -> None:
+    """Append entries to a ledger.
+
+    Raises:
+        Fenced: they are not the next of it.
+    """
     size = ledger_size(frontier_of(connection, growth.log))
     if size != growth.first_index:
         raise Fenced(f"ledger `{growth.log}` has {size} entries, and not {growth.first_index}")

@@ -14,7 +14,7 @@ from broker.transport.database import open_database
 from broker.transport.embedded import EmbeddedTransport
 from broker.transport.lease import Owner, OwnerLock
 from broker.transport.tables import TABLES
-from broker.transport.turn import EmbeddedTx
+from broker.transport.turn import CollectedTx
 from tests.contracts.clock import MovedClock
 from tests.contracts.engine import owned, still_waits, story, turn
 
@@ -213,4 +213,4 @@ async def test_a_closed_transport_leaves_one_file_and_its_lock(tmp_path: Path) -
 
 def test_a_frontier_that_does_not_fit_its_entries_is_a_mistake_of_the_caller() -> None:
     with pytest.raises(ValueError, match="not that of `hub"):
-        EmbeddedTx().record("hub.example/ledger/lane.0", 3, [Leaf(b"entry 3", None)], (3).to_bytes(8, "big"))
+        CollectedTx().record("hub.example/ledger/lane.0", 3, [Leaf(b"entry 3", None)], (3).to_bytes(8, "big"))
