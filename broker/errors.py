@@ -55,6 +55,12 @@ class OutcomeUnknown(TellwiseError):
     next_step = "Nothing to do: the lane reads its position again and goes on from there."
 
 
+class EngineAway(TellwiseError):
+    """The engine below did not answer in time, or refused. Nothing of what was asked happened."""
+
+    next_step = "Nothing to do if it passes: it is tried again by itself. Else look whether its brokers are up."
+
+
 class StateUnreadable(TellwiseError):
     """A row of the lane's state does not open under the state key, or a ledger is not what was signed: the file was
     altered, or the keys are another hub's."""

@@ -41,7 +41,10 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 # Kafka looks for transactions that have timed out every 10 s, and no test wants to wait that long. Never for a cluster
 # whose nodes are killed: docs/decisions/0020 says what came of that.
-OFTEN = {"transaction.abort.timed.out.transaction.cleanup.interval.ms": "500"}
+OFTEN = {
+    "transaction.abort.timed.out.transaction.cleanup.interval.ms": "500",
+    "group.min.session.timeout.ms": "500",  # how soon a process is missed
+}
 
 
 @pytest.fixture(scope="session")

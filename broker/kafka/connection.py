@@ -1,12 +1,24 @@
 """How a Kafka is reached: its addresses, and the certificate that says who we are there."""
 
+import asyncio
 import ssl
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from broker.errors import SettingsRefused
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+
+from broker.errors import EngineAway, SettingsRefused
 from broker.settings import Kafka, beside
+
+ANSWERS_WITHIN_S = 10.0
+"""How long a question to the cluster may take. aiokafka waits for ever in places, so each is bounded."""
+STOPS_WITHIN_S = 2.0
+MESSAGE_BYTES_MAX = 16 * 2**20
+"""What one record, or several that are written as one, may have. Topics are made for as much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +53,51 @@ class Connection:
         if self.context is None:
             return {"bootstrap_servers": self.bootstrap}
         return {"bootstrap_servers": self.bootstrap, "security_protocol": "SSL", "ssl_context": self.context}
+
+
+@asynccontextmanager
+async def answers(beyond_s: float = 0) -> AsyncIterator[None]:
+    """Say in our words that the cluster does not answer in time, or refuses.
+
+    Args:
+        beyond_s: Seconds that what is asked may take by itself.
+
+    Raises:
+        EngineAway: so it is.
+    """
+    try:
+        async with asyncio.timeout(ANSWERS_WITHIN_S + beyond_s):
+            yield
+    except OffsetOutOfRangeError:  # an answer
+        raise
+    except (KafkaError, OSError) as error:  # a time-out is an OSError
+        raise EngineAway(f"Kafka: {type(error).__name__}") from error
+
+
+async def within(seconds: float, ending: Awaitable[object]) -> bool:
+    """Wait for a client to end, but not for longer. Returns whether it did."""
+    with suppress(KafkaError, OSError):
+        async with asyncio.timeout(seconds):
+            await ending
+            return True
+    return False
+
+
+async def cut_off(producer: AIOKafkaProducer) -> None:
+    """Let go of a producer that may have something to send, without sending it: `stop` alone would wait for that."""
+    sender, accumulator = producer._sender.sender_task, producer._message_accumulator
+    if sender is not None:
+        sender.cancel()
+    producer._closed = False  # a stop that was given up halfway is done to its end
+    await within(STOPS_WITHIN_S, producer.stop())
+    for task in asyncio.all_tasks():  # `stop` leaves one behind that waits for the sender
+        frame = getattr(task.get_coro(), "cr_frame", None)
+        if frame is not None and frame.f_locals.get("self") is accumulator:
+            task.cancel()
+    waiting = [batch for batches in accumulator._batches.values() for batch in batches] + [
+        *accumulator._pending_batches
+    ]
+    futures = [batch._drain_waiter for batch in waiting] + [getattr(producer._txn_manager, "_transaction_waiter", None)]
+    for future in futures:  # they say once more what our caller was told; and aloud, if nobody asks them
+        if future is not None and future.done() and not future.cancelled():
+            future.exception()

@@ -15,6 +15,9 @@ from tests.contracts.clock import MovedClock
 
 LANE = "lane.0"
 INBOX = "inbox.elm-ward-housing"
+LEASE_S = 10.0
+"""How long an owner may be silent, by an engine's clock, before another may take its lanes."""
+
 LOG = "hub.example/ledger/lane.0"
 
 
@@ -39,6 +42,13 @@ class Engine(ABC):
     @abstractmethod
     def checkpoints(self, folder: Path, log: str) -> Mapping[int, bytes]:
         """The kept checkpoints of a ledger by size."""
+
+    @asynccontextmanager
+    async def rival(self) -> AsyncIterator[Transport]:
+        """A second process that may take the lanes of the first, which thinks that they are still its own."""
+        self.clock.move(seconds=LEASE_S + 1)
+        async with self.opened() as there:
+            yield there
 
     @pytest.fixture(autouse=True)
     def _own_world(self, tmp_path: Path) -> None:

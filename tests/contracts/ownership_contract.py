@@ -11,7 +11,7 @@ import pytest
 
 from broker.errors import Fenced, LaneTaken
 from broker.ports import Assigned, Lane, LaneEvent, Revoked, SealedRow, Table, Tx
-from tests.contracts.engine import INBOX, LANE, LOG, Engine, frontier, owned, story, turn
+from tests.contracts.engine import INBOX, LANE, LEASE_S, LOG, Engine, frontier, owned, story, turn
 from tests.contracts.lane_contract import DANA, ENTRIES, whole_turn
 
 ROOT = Path(__file__).parents[2]
@@ -19,29 +19,6 @@ ROOT = Path(__file__).parents[2]
 
 class OwnershipContract(Engine):
     """Inherited by each engine's tests."""
-
-    lease_seconds = 10.0
-    """How long an owner may be silent before another may take its lanes."""
-
-    @story
-    async def test_a_lane_has_one_owner_at_a_time(self) -> None:
-        async with self.opened() as here, self.opened() as there, owned(here) as (lane, _):
-            for transport in (there, here):
-                with pytest.raises(LaneTaken):
-                    async with owned(transport):
-                        pass
-
-            await turn(lane, whole_turn)  # and its owner is not disturbed
-
-    @story
-    async def test_lanes_are_taken_all_or_none(self) -> None:
-        async with self.opened() as here, self.opened() as there, owned(here, "lane.1"):
-            with pytest.raises(LaneTaken):
-                async with there.lanes([("lane.0", 0), ("lane.1", 0), ("lane.2", 0)]):
-                    pass
-
-            async with owned(here, "lane.0"), owned(here, "lane.2"):
-                pass
 
     @story
     async def test_different_lanes_may_have_different_owners(self) -> None:
@@ -60,7 +37,7 @@ class OwnershipContract(Engine):
             announced = [await anext(events), await anext(events)]
 
             assert all(isinstance(event, Assigned) for event in announced)
-            assert [event.lane.name for event in announced] == ["lane.0/0", "outbox.http/3"]
+            assert {event.lane.name for event in announced} == {"lane.0/0", "outbox.http/3"}
 
     @story
     async def test_the_announcements_end_with_the_block(self) -> None:
@@ -105,26 +82,24 @@ class OwnershipContract(Engine):
 
     @story
     async def test_a_turn_in_flight_while_the_lane_changes_hands_is_fenced(self) -> None:
-        async with self.opened() as here, self.opened() as there, owned(here) as (old, _):
+        async with self.opened() as here, owned(here) as (old, _):
             in_flight = AsyncExitStack()
             whole_turn(await in_flight.enter_async_context(old.transaction()))
-            self.clock.move(seconds=self.lease_seconds + 1)
-            async with owned(there) as (lane, _):
+            async with self.rival() as there, owned(there) as (lane, _):
                 await turn(lane, lambda tx: tx.send(INBOX, b"the new owner's letter"))
 
                 with pytest.raises(Fenced):
                     await in_flight.aclose()
 
-            assert [record.value for record in await there.read(INBOX, 0, 9, 0)] == [b"the new owner's letter"]
-            assert old.get(Table.PERSONS, DANA) is None
+                assert lane.get(Table.PERSONS, DANA) is None
+            assert [record.value for record in await here.read(INBOX, 0, 9, 0)] == [b"the new owner's letter"]
             assert list(self.ledger(self.folder, LOG)) == []
 
     @story
     async def test_an_owner_that_slept_past_its_lease_is_fenced_when_it_wakes(self) -> None:
-        async with self.opened() as sleeper, self.opened() as there, owned(sleeper) as (old, events):
+        async with self.opened() as sleeper, owned(sleeper) as (old, events):
             await turn(old, whole_turn)
-            self.clock.move(seconds=self.lease_seconds + 1)
-            async with owned(there) as (lane, _):
+            async with self.rival() as there, owned(there) as (lane, _):
                 await turn(lane, lambda tx: tx.record(LOG, 3, ENTRIES, frontier(6)), lambda tx: tx.done(5))
                 after = self.contents(self.folder)
 
@@ -151,62 +126,27 @@ class OwnershipContract(Engine):
                 await turn(anew, whole_turn)
 
     @story
-    async def test_a_sleeper_is_told_when_it_polls(self) -> None:
-        async with self.opened() as sleeper, self.opened() as there, owned(sleeper) as (old, events):
-            self.clock.move(seconds=self.lease_seconds + 1)
-            async with owned(there):
-                with pytest.raises(Fenced):
-                    await old.poll(100, 0)
-
-                assert await anext(events) == Revoked(old)
-
-    @story
-    async def test_an_owner_s_lease_is_respected_until_it_has_run_out(self) -> None:
-        async with self.opened() as here, self.opened() as there, owned(here):
-            self.clock.move(seconds=self.lease_seconds - 1)
-
-            with pytest.raises(LaneTaken):
-                async with owned(there):
-                    pass
-
-    @story
-    async def test_each_turn_renews_the_lease(self) -> None:
-        async with self.opened() as here, self.opened() as there, owned(here) as (lane, _):
-            for _ in range(5):
-                self.clock.move(seconds=self.lease_seconds * 0.8)
-                await turn(lane, lambda tx: tx.done(1))
-
-            self.clock.move(seconds=self.lease_seconds * 0.8)
-            with pytest.raises(LaneTaken):
-                async with owned(there):
-                    pass
-
-    @story
-    async def test_a_sleeper_whom_nobody_replaced_goes_on(self) -> None:
-        async with self.opened() as transport, owned(transport) as (lane, _):
-            self.clock.move(seconds=3_600)
-            await turn(lane, whole_turn)
-
-            assert lane.position == 2
-
-    @story
     async def test_neighbours_survive_a_fenced_turn(self) -> None:
-        async with self.opened() as here, self.opened() as there, owned(here) as (old, _):
-            self.clock.move(seconds=self.lease_seconds + 1)
-            async with owned(there), owned(here, "lane.1") as (neighbour, _):
-                outcomes = await asyncio.gather(
-                    here.publish("outbox.http", [b"said before"]),
-                    turn(old, whole_turn),
-                    turn(neighbour, whole_turn),
-                    here.publish("outbox.http", [b"said after"]),
-                    return_exceptions=True,
-                )
+        async with (
+            self.opened() as here,
+            owned(here) as (old, _),
+            self.rival() as there,
+            owned(there) as (lane, _),
+            owned(here, "lane.1") as (neighbour, _),
+        ):
+            outcomes = await asyncio.gather(
+                here.publish("outbox.http", [b"said before"]),
+                turn(old, whole_turn),
+                turn(neighbour, whole_turn),
+                here.publish("outbox.http", [b"said after"]),
+                return_exceptions=True,
+            )
 
-                said = [record.value for record in await here.read("outbox.http", 0, 100, 0)]
-                assert [outcomes[0], type(outcomes[1]), *outcomes[2:]] == [[0], Fenced, None, [1]]
-                assert said == [b"said before", b"said after"]
-                assert neighbour.position == 2
-                assert old.get(Table.PERSONS, DANA) is None
+            said = [record.value for record in await here.read("outbox.http", 0, 100, 0)]
+            assert [outcomes[0], type(outcomes[1]), *outcomes[2:]] == [[0], Fenced, None, [1]]
+            assert said == [b"said before", b"said after"]
+            assert neighbour.position == 2
+            assert lane.get(Table.PERSONS, DANA) is None
 
     @story
     async def test_a_lane_that_was_cancelled_while_it_was_taken_is_free(self) -> None:
@@ -226,28 +166,17 @@ class OwnershipContract(Engine):
                     pass
 
     @story
-    async def test_a_second_process_is_refused_while_the_owner_lives(self) -> None:
-        async with self.opened() as transport, owned(transport):
-            with self.another_process() as (_, said):
-                assert said == "taken"
-
-    @story
-    async def test_after_a_kill_another_process_goes_on_at_once_from_the_committed_position(self) -> None:
+    async def test_after_a_kill_another_process_goes_on_from_the_committed_position(self) -> None:
         with self.another_process() as (owner, said):
             assert said == "owned"
-            async with self.opened() as transport:
-                with pytest.raises(LaneTaken):
-                    async with owned(transport):
-                        pass
-
-                owner.kill()
-                owner.wait()
-                async with owned(transport) as (lane, _):
-                    assert lane.position == 2
-                    assert [record.offset for record in await lane.poll(100, 0)] == [2]
-                    assert lane.get(Table.PERSONS, DANA) is not None
-                    assert lane.frontier(LOG) == frontier(3)
-                    await turn(lane, lambda tx: tx.done(3))
+            owner.kill()
+            owner.wait()
+            async with self.opened() as transport, owned(transport) as (lane, _):
+                assert lane.position == 2
+                assert [record.offset for record in await lane.poll(100, 0)] == [2]
+                assert lane.get(Table.PERSONS, DANA) is not None
+                assert lane.frontier(LOG) == frontier(3)
+                await turn(lane, lambda tx: tx.done(3))
 
     @contextmanager
     def another_process(self) -> Iterator[tuple["subprocess.Popen[str]", str]]:
@@ -259,6 +188,73 @@ class OwnershipContract(Engine):
                 yield process, process.stdout.readline().strip()
             finally:
                 process.kill()
+
+
+class LeaseContract(OwnershipContract):
+    """Of engines whose owners hold a lease by the clock, and that refuse whoever comes while it holds."""
+
+    @story
+    async def test_a_lane_has_one_owner_at_a_time(self) -> None:
+        async with self.opened() as here, self.opened() as there, owned(here) as (lane, _):
+            for transport in (there, here):
+                with pytest.raises(LaneTaken):
+                    async with owned(transport):
+                        pass
+
+            await turn(lane, whole_turn)  # and its owner is not disturbed
+
+    @story
+    async def test_lanes_are_taken_all_or_none(self) -> None:
+        async with self.opened() as here, self.opened() as there, owned(here, "lane.1"):
+            with pytest.raises(LaneTaken):
+                async with there.lanes([("lane.0", 0), ("lane.1", 0), ("lane.2", 0)]):
+                    pass
+
+            async with owned(here, "lane.0"), owned(here, "lane.2"):
+                pass
+
+    @story
+    async def test_a_sleeper_is_told_when_it_polls(self) -> None:
+        async with self.opened() as sleeper, owned(sleeper) as (old, events), self.rival() as there, owned(there):
+            with pytest.raises(Fenced):
+                await old.poll(100, 0)
+
+            assert await anext(events) == Revoked(old)
+
+    @story
+    async def test_an_owner_s_lease_is_respected_until_it_has_run_out(self) -> None:
+        async with self.opened() as here, self.opened() as there, owned(here):
+            self.clock.move(seconds=LEASE_S - 1)
+
+            with pytest.raises(LaneTaken):
+                async with owned(there):
+                    pass
+
+    @story
+    async def test_each_turn_renews_the_lease(self) -> None:
+        async with self.opened() as here, self.opened() as there, owned(here) as (lane, _):
+            for _ in range(5):
+                self.clock.move(seconds=LEASE_S * 0.8)
+                await turn(lane, lambda tx: tx.done(1))
+
+            self.clock.move(seconds=LEASE_S * 0.8)
+            with pytest.raises(LaneTaken):
+                async with owned(there):
+                    pass
+
+    @story
+    async def test_a_sleeper_whom_nobody_replaced_goes_on(self) -> None:
+        async with self.opened() as transport, owned(transport) as (lane, _):
+            self.clock.move(seconds=3_600)
+            await turn(lane, whole_turn)
+
+            assert lane.position == 2
+
+    @story
+    async def test_a_second_process_is_refused_while_the_owner_lives(self) -> None:
+        async with self.opened() as transport, owned(transport):
+            with self.another_process() as (_, said):
+                assert said == "taken"
 
 
 async def assert_fenced(lane: Lane) -> None:

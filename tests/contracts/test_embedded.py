@@ -9,7 +9,7 @@ from broker.transport.embedded import EmbeddedTransport
 from broker.transport.tables import TABLES
 from tests.contracts.engine import Engine
 from tests.contracts.lane_contract import LaneContract
-from tests.contracts.ownership_contract import OwnershipContract
+from tests.contracts.ownership_contract import LeaseContract
 from tests.contracts.transport_contract import TransportContract
 
 
@@ -46,7 +46,7 @@ class TestEmbeddedLane(Embedded, LaneContract):
     """Turns."""
 
 
-class TestEmbeddedOwnership(Embedded, OwnershipContract):
+class TestEmbeddedOwnership(Embedded, LeaseContract):
     """Owners."""
 
 

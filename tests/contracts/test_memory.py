@@ -13,7 +13,7 @@ from broker.ports import Clock, Leaf, Table, Transport
 from tests.contracts.engine import INBOX, LANE, LOG, Engine, frontier, owned, story, turn
 from tests.contracts.lane_contract import DANA, SEALED, LaneContract, whole_turn
 from tests.contracts.memory import Break, MemoryDisk, MemoryTransport
-from tests.contracts.ownership_contract import OwnershipContract
+from tests.contracts.ownership_contract import LeaseContract
 from tests.contracts.transport_contract import TransportContract
 
 
@@ -82,7 +82,7 @@ class TestMemoryLane(Memory, LaneContract):
         assert copy.contents() != before
 
 
-class TestMemoryOwnership(Memory, OwnershipContract):
+class TestMemoryOwnership(Memory, LeaseContract):
     """Owners, all of them in one process."""
 
     @story
@@ -95,7 +95,7 @@ class TestMemoryOwnership(Memory, OwnershipContract):
                 assert lane.position == 0
 
     @story
-    async def test_after_a_kill_another_process_goes_on_at_once_from_the_committed_position(self) -> None:
+    async def test_after_a_kill_another_process_goes_on_from_the_committed_position(self) -> None:
         """It does not: what was committed is gone with the process that committed it."""
         with self.another_process() as (owner, said):
             assert said == "owned"

@@ -1,0 +1,49 @@
+"""What the topics, groups and transactional ids of one hub are called on a cluster."""
+
+from dataclasses import dataclass
+
+from aiokafka import TopicPartition
+
+from broker.topics import LEDGER, changelog
+from broker.transport.records import Partition
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names of one hub's things."""
+
+    prefix: str = ""
+    """Before each of them: several hubs, or a rehearsal beside a hub, on one cluster."""
+
+    @property
+    def group(self) -> str:
+        """The group of the hub's processes."""
+        return f"{self.prefix}hub"
+
+    def topic(self, topic: str) -> str:
+        """A topic's name on the cluster."""
+        return self.prefix + topic
+
+    def topic_of(self, name: str) -> str:
+        """The topic that is called *name* on the cluster."""
+        return name.removeprefix(self.prefix)
+
+    def place(self, partition: Partition) -> TopicPartition:
+        """A partition on the cluster."""
+        topic, index = partition
+        return TopicPartition(self.topic(topic), index)
+
+    def changelog(self, lane: Partition) -> TopicPartition:
+        """Where the rows of a lane stand. Only its owner writes there."""
+        topic, index = lane
+        return self.place((changelog(topic), index))
+
+    def ledger(self, lane: Partition) -> TopicPartition:
+        """Where the ledgers of a lane stand. Only its owner writes there."""
+        _, index = lane
+        return self.place((LEDGER, index))
+
+    def transactional_id(self, lane: Partition) -> str:
+        """What the cluster knows the owner of a lane by: it has one at a time."""
+        topic, index = lane
+        return f"{self.prefix}hub.{topic}.{index}"

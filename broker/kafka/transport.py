@@ -1,0 +1,171 @@
+"""The engine for many machines: topics, lanes and sealed state on Apache Kafka.
+
+Who owns a lane is agreed in a consumer group; that nobody else writes for it is kept by its producer's epoch. The group
+may be late or wrong, and nothing comes of it but a lane that is taken once more.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+from contextlib import asynccontextmanager
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+
+from broker import telemetry
+from broker.errors import Fenced, TellwiseError
+from broker.kafka.connection import ANSWERS_WITHIN_S, STOPS_WITHIN_S, Connection, answers, within
+from broker.kafka.lane import KafkaLane
+from broker.kafka.names import Names
+from broker.kafka.publishing import Publisher
+from broker.kafka.reading import Readers
+from broker.ports import Assigned, LaneEvent, Record
+from broker.transport.events import Events
+from broker.transport.records import Partition
+
+SESSION_S = 10.0
+"""After which the group gives away the lanes of a process that is silent."""
+_AGAIN_S = 0.5
+_NEVER_MS = 2**31 - 1
+
+
+class KafkaTransport:
+    """`Transport` on Kafka. Any number of processes; each lane has one owner among them.
+
+    Its topics must be there: see provisioning.py.
+    """
+
+    def __init__(self, connection: Connection, names: Names | None = None, *, session_s: float = SESSION_S) -> None:
+        """Nothing is reached before the first question.
+
+        Args:
+            connection: How the cluster is reached.
+            names: What things are called there.
+            session_s: How long a process may be silent before another is given its lanes.
+        """
+        self._connection, self._names, self._session_s = connection, names or Names(), session_s
+        self._publisher = Publisher(connection)
+        self._readers = Readers(connection)
+
+    async def publish(self, topic: str, values: Sequence[bytes], *, partition: int = 0) -> Sequence[int]:
+        """See `Transport.publish`. Raises EngineAway and OutcomeUnknown, too."""
+        if not values:
+            return ()
+        return await self._publisher.publish(self._names.place((topic, partition)), values)
+
+    async def read(
+        self, topic: str, start: int, records_max: int, wait_ms: int, *, partition: int = 0
+    ) -> Sequence[Record]:
+        """See `Transport.read`. Raises EngineAway, too."""
+        async with self._readers.one(self._names.place((topic, partition))) as reader:
+            found = await reader.read(start, records_max, wait_ms)
+        return [Record(topic, partition, record.offset, record.value) for record in found]
+
+    @asynccontextmanager
+    async def lanes(self, topics: Sequence[tuple[str, int]]) -> AsyncIterator[AsyncIterator[LaneEvent]]:
+        """See `Transport.lanes`. Nobody is refused: who comes later is given its share, or waits until one is free."""
+        events = Events()
+        share = _Share(self._connection, self._names, topics, events)
+        consumer = AIOKafkaConsumer(
+            **self._connection.arguments(),
+            group_id=self._names.group,
+            enable_auto_commit=False,
+            auto_offset_reset="latest",
+            isolation_level="read_committed",
+            session_timeout_ms=int(self._session_s * 1_000),
+            heartbeat_interval_ms=int(self._session_s * 1_000 / 4),
+            partition_assignment_strategy=[_assignor()],
+            max_poll_interval_ms=_NEVER_MS,  # it reads nothing: it is there to be a member
+            request_timeout_ms=int(ANSWERS_WITHIN_S * 1_000),
+        )
+        share.consumer = consumer
+        consumer.subscribe(sorted({self._names.topic(topic) for topic, _ in topics}), listener=share)
+        try:
+            async with answers():
+                await consumer.start()
+            yield events
+        finally:
+            events.end()
+            await share.give_up()
+            await within(STOPS_WITHIN_S, consumer.stop())
+
+    async def close(self) -> None:
+        """See `Transport.close`."""
+        await self._publisher.close()
+        await self._readers.close()
+
+
+def _assignor() -> type[StickyPartitionAssignor]:
+    """Keeps lanes where they are, as long as the shares are even. A class of its own, since classes remember."""
+    return type("Sticky", (StickyPartitionAssignor,), {})
+
+
+class _Share(ConsumerRebalanceListener):  # type: ignore[misc]
+    """The lanes that the group has given to this process. aiokafka calls it, and swallows whatever it raises."""
+
+    consumer: AIOKafkaConsumer
+
+    def __init__(self, connection: Connection, names: Names, wanted: Iterable[Partition], events: Events) -> None:
+        self._connection, self._names, self._events = connection, names, events
+        self._wanted = {names.place(partition): partition for partition in wanted}
+        self._taking: dict[TopicPartition, asyncio.Task[None]] = {}
+        self._lanes: dict[TopicPartition, KafkaLane] = {}
+        self._begun: set[asyncio.Task[None]] = set()
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        """Let nothing be in flight: the group is being rearranged, and says afterwards whose they are."""
+        await asyncio.gather(*(lane.pause() for place, lane in self._lanes.items() if place in revoked))
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        """Go on with what is still ours, give up what is not, and begin to take what is new.
+
+        The group waits for this to return and does not hear of us meanwhile, so nothing is waited for here.
+        """
+        self.consumer.pause(*assigned)
+        for place in list(self._taking):
+            if place not in assigned:
+                self._begin(self._give_up(place))
+        for place in sorted(assigned & set(self._wanted)):
+            lane = self._lanes.get(place)
+            if lane is not None and lane.is_lost:
+                self._begin(self._give_up(place))
+                lane = None
+            if lane is not None:
+                lane.resume()
+            elif place not in self._taking:
+                self._taking[place] = asyncio.create_task(self._take(place))
+
+    async def give_up(self) -> None:
+        """Give all up."""
+        await asyncio.gather(*self._begun, *(self._give_up(place) for place in list(self._taking)))
+
+    def _begin(self, ending: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(ending)
+        self._begun.add(task)
+        task.add_done_callback(self._begun.discard)
+
+    async def _take(self, place: TopicPartition) -> None:
+        lane = None
+        while lane is None:
+            lane = await self._tried(place)
+        self._lanes[place] = lane
+        self._events.tell(Assigned(lane))
+
+    async def _tried(self, place: TopicPartition) -> KafkaLane | None:
+        """The lane, if it can be taken now."""
+        try:
+            return await KafkaLane.taken(self._wanted[place], self._names, self._connection, self._events)
+        except Fenced:  # whoever was quicker knows no better than we: the group will say
+            telemetry.emit(telemetry.Event.LANE_FENCED, level=logging.WARNING)
+        except TellwiseError:
+            telemetry.emit(telemetry.Event.LANE_PAUSED, level=logging.ERROR, lane=place.topic)
+        await asyncio.sleep(_AGAIN_S)
+        return None
+
+    async def _give_up(self, place: TopicPartition) -> None:
+        taking, lane = self._taking.pop(place, None), self._lanes.pop(place, None)
+        if lane is not None:
+            await lane.close()
+        elif taking is not None:
+            taking.cancel()
+            await asyncio.gather(taking, return_exceptions=True)
