@@ -35,6 +35,7 @@ from broker.settings import Retention
 from broker.state.vault import Vault
 from broker.transport.embedded import EmbeddedTransport
 from broker.transport.ledger_reader import LedgerReader
+from broker.transport.tables import DATABASE
 from policies import Bundle, Engine
 from schemas import AgencyId, AreaCode, DeskId, DeskType, Label, SchemaRefused
 from schemas.compartments import Contact
@@ -201,13 +202,13 @@ async def running(
         policies=Engine(Bundle.load()),
         entropy=entropy,
     )
-    transport = EmbeddedTransport(hub_home / "hub.db", clock)
-    stored = LedgerReader(hub_home / "hub.db")
+    transport = EmbeddedTransport(hub_home / DATABASE, clock)
+    stored = LedgerReader(hub_home / DATABASE)
     ledgers = LedgerWindow(stored, keys.ledger, lanes=(premises.lane,), directory=premises.directory_log)
     standing = Standing(hub_home, ledgers, lambda: hub.directory, clock)
     hub = Hub(transport, premises, Vault(keys, entropy), clock, standing.may_go_on)
     # With a vault of its own, since it works in other threads.
-    keeper = Keeper(hub_home / "hub.db", transport, Vault(keys, entropy), standing, retention or Retention(), clock)
+    keeper = Keeper(hub_home / DATABASE, transport, Vault(keys, entropy), standing, retention or Retention(), clock)
     tellwise = Tellwise(
         folder,
         hub,

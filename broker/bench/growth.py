@@ -19,6 +19,7 @@ from broker.sealing.signatures import Algorithm
 from broker.state.vault import Vault
 from broker.topics import INPUT
 from broker.transport.embedded import EmbeddedTransport
+from broker.transport.tables import DATABASE
 from schemas import AreaCode, DeskType, area_table
 from schemas.strict import b64u_decode, b64u_encode
 
@@ -72,7 +73,7 @@ def _desk(n: int, number: int) -> DeskRegistered:
 async def _append(folder: Path, size: int) -> None:
     keys = hub_keys(folder, HUB, system_entropy, demo=True, credential=None)
     vault, log = Vault(keys, system_entropy), f"{HUB}/lane-0"
-    transport = EmbeddedTransport(hub_folder(folder) / "hub.db", SystemClock())
+    transport = EmbeddedTransport(hub_folder(folder) / DATABASE, SystemClock())
     try:
         async with transport.lanes([(INPUT, 0)]) as events:
             event = await anext(events)

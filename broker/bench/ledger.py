@@ -11,6 +11,7 @@ from broker.ledger.tree import Tree
 from broker.ledger.window import LedgerWindow
 from broker.sealing.entropy import system_entropy
 from broker.transport.ledger_reader import LedgerReader
+from broker.transport.tables import DATABASE
 
 _PROOFS = 250
 _PAGE = 20_000
@@ -33,7 +34,7 @@ class LedgerTimes:
 def measure_ledger(folder: Path) -> LedgerTimes:
     """Verify the ledger of a hub that has stopped."""
     keys = hub_keys(folder, HUB, system_entropy, demo=True, credential=None)
-    reader = LedgerReader(hub_folder(folder) / "hub.db")
+    reader = LedgerReader(hub_folder(folder) / DATABASE)
     try:
         newest = reader.newest(_LOG)
         size = 0 if newest is None else newest.size

@@ -15,7 +15,6 @@ from pathlib import Path
 import apsw
 
 from broker.care.manifest import (
-    DATABASE,
     KEYRING,
     KEYS,
     MANIFEST,
@@ -33,7 +32,7 @@ from broker.files import private_folder, read_whole, write_whole
 from broker.ledger.verify import Report
 from broker.transport.database import checked_vfs, faults_of_the_folder, keep_checksums, open_database
 from broker.transport.ledger_file import LedgerFile
-from broker.transport.tables import TABLES
+from broker.transport.tables import DATABASE, TABLES
 
 _STEP_PAGES = 256
 """One mebibyte a step: what a disk writes in some milliseconds."""

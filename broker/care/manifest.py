@@ -19,12 +19,12 @@ from pydantic import Field
 
 from broker.errors import BackupRefused, FolderUnusable
 from broker.files import read_whole
+from broker.transport.tables import DATABASE
 from schemas import Said, SchemaRefused
 from schemas.identifiers import AgencyIdField
 from schemas.said import Moment
 
 MANIFEST = "manifest.json"
-DATABASE = "hub.db"
 KEYRING = "keyring.json"
 TRUST = "trust.json"
 KEYS = "keys"

@@ -12,7 +12,6 @@ from typing import Any
 
 import apsw
 
-from broker.care.manifest import DATABASE
 from broker.care.standing import AHEAD, RESTORED
 from broker.care.verification import verify_hub
 from broker.directory import Directory, read_event
@@ -30,7 +29,7 @@ from broker.state.vault import Vault
 from broker.topics import DIRECTORY, INPUT, QUARANTINE, inbox
 from broker.transport.database import faults_of_the_folder, open_database
 from broker.transport.records import lane_name
-from broker.transport.tables import TABLES
+from broker.transport.tables import DATABASE, TABLES
 from broker.transport.turn import frontier_of
 
 _ENTRIES = "SELECT entry FROM ledger_entry WHERE log = ? ORDER BY i"

@@ -10,7 +10,7 @@ from broker.errors import FolderUnusable
 from broker.ledger.verify import KeptNote, Report, verify_ledgers
 from broker.transport.database import faults_of_the_folder, open_database
 from broker.transport.ledger_file import LedgerFile
-from broker.transport.tables import TABLES
+from broker.transport.tables import DATABASE, TABLES
 
 _LEDGER_TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name LIKE 'ledger!_%' ESCAPE '!'"
 
@@ -27,7 +27,7 @@ def verify_hub(home: Path, kept: Iterable[KeptNote] = (), details_before: dateti
         FolderUnusable: something that must be read cannot be.
     """
     trust = Trust.load(home / "trust.json")
-    path = home / "hub.db"
+    path = home / DATABASE
     try:
         with LedgerFile(path) as stored:
             report = verify_ledgers(stored, trust.hub, trust.key, kept, details_before)

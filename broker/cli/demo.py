@@ -34,6 +34,7 @@ from broker.errors import FolderUnusable, NotSent
 from broker.files import write_whole
 from broker.sealing.entropy import system_entropy
 from broker.state.vault import Vault
+from broker.transport.tables import DATABASE
 from policies import NO_GROUND
 from schemas import AreaCode, DeskId, Label, NotificationId, NotStrict, PersonKey, PersonScheme, UnknownArea, area_table
 from schemas.strict import json_decode
@@ -229,7 +230,7 @@ class Stage:
 
     def _asked(self, person: PersonKey, notification: NotificationId) -> dict[DeskId, ExplainedDesk]:
         """What was decided, desk by desk, as the hub's own record of it says."""
-        path, lane = hub_folder(self._folder) / "hub.db", f"{HUB}/lane-0"
+        path, lane = hub_folder(self._folder) / DATABASE, f"{HUB}/lane-0"
         return {DeskId(desk.desk): desk for desk in explain(path, lane, self._vault, person, notification)}
 
     def _say_why_not(self, publisher: DeskId, asked: dict[DeskId, ExplainedDesk], told: set[DeskId]) -> None:

@@ -21,6 +21,7 @@ from broker.ledger.window import LedgerWindow
 from broker.sealing.rejection import Rejected
 from broker.sealing.signatures import VerifyKey
 from broker.transport.ledger_reader import LedgerReader
+from broker.transport.tables import DATABASE
 from schemas import Said
 from schemas.strict import b64u_encode
 
@@ -145,7 +146,7 @@ def ledgers_of(folder: Path) -> Iterator[FolderLedgers]:
         StateUnreadable: as `FolderLedgers`.
     """
     trust = Trust.load(hub_folder(folder) / "trust.json")
-    with closing(LedgerReader(hub_folder(folder) / "hub.db")) as reader:
+    with closing(LedgerReader(hub_folder(folder) / DATABASE)) as reader:
         yield FolderLedgers(reader, trust)
 
 

@@ -13,7 +13,7 @@ from broker.health.folder import folder
 from broker.health.listening import address
 from broker.sealing.keystore_file import MARKER, read_credential
 from broker.settings import HubSettings, beside
-from broker.transport.tables import TABLES
+from broker.transport.tables import DATABASE, TABLES
 
 _APART = "Move it, name its place in `credential`, and look whether backups hold both."
 
@@ -96,7 +96,7 @@ def file(home: Path, now: datetime) -> list[Finding]:
     Raises:
         FolderUnusable: it cannot be read, or is not one of ours.
     """
-    path = home / "hub.db"
+    path = home / DATABASE
     if not path.exists():
         # A hub that was at work has all of them. Keys without the file are what is left when somebody lost it.
         if (home / "keyring.json").exists():

@@ -121,6 +121,33 @@ def from_ledger_record(data: bytes) -> Growth | Note:
     return found
 
 
+def is_part(held: Growth | Note) -> bool:
+    """Whether more of it follows, in records of the same transaction."""
+    return isinstance(held, Growth) and not held.frontier
+
+
+def joined(held: Sequence[Growth | Note]) -> list[Growth | Note]:
+    """What was split over several records, whole again; the last is whole.
+
+    Raises:
+        StateUnreadable: something that belongs together does not stand together.
+    """
+    whole: list[Growth | Note] = []
+    for each in held:
+        before = whole[-1] if whole else None
+        if before is None or not is_part(before):
+            whole.append(each)
+        elif isinstance(before, Growth) and isinstance(each, Growth) and _follows(each, before):
+            whole[-1] = Growth(each.log, before.first_index, (*before.leaves, *each.leaves), each.frontier)
+        else:
+            raise StateUnreadable("a part of the ledger is missing")
+    return whole
+
+
+def _follows(growth: Growth, before: Growth) -> bool:
+    return growth.log == before.log and growth.first_index == before.first_index + len(before.leaves)
+
+
 def _growth(log: str, first: int, leaves: Sequence[Leaf], frontier: bytes) -> bytes:
     parts = [b"E", _text(log.encode()), _NUMBER.pack(first), _text(frontier), _NUMBER.pack(len(leaves))]
     for leaf in leaves:

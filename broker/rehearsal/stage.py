@@ -9,6 +9,7 @@ from broker.client import Draft, OpenedLetter, compose
 from broker.rehearsal.scenario import Event, Subject
 from broker.sealing.entropy import system_entropy
 from broker.state.vault import Vault
+from broker.transport.tables import DATABASE
 from schemas import COMPARTMENTS, AreaCode, Consent, DeskId, Label, PersonKey, Purpose, Said, Tag, Urgency
 from schemas.compartments import Contact
 from schemas.kinds.case import CaseAssessed, CaseOpened, CaseTagged, ConsentRecorded, TeamChanged
@@ -33,7 +34,7 @@ class Told:
 
         def policies() -> tuple[str, ...]:
             vault = Vault(tellwise.hub.premises.keys, system_entropy)
-            path = hub_folder(tellwise.folder) / "hub.db"
+            path = hub_folder(tellwise.folder) / DATABASE
             records = explain(path, tellwise.hub.premises.lane, vault, person, notification)
             opened = [ids for record in records if record.desk == desk for ids in record.opened.values()]
             return tuple(sorted({policy for ids in opened for policy in ids}))

@@ -17,6 +17,8 @@ class Event(StrEnum):
     """A passing fault: the turn is tried again and nothing is skipped."""
     LANE_RESUMED = "lane.resumed"
     """What it was paused for has passed."""
+    LEDGER_NOT_COPIED = "ledger.not_copied"
+    """This process cannot follow the ledgers on Kafka; what it proves is as old as its copy. It is tried again."""
     CLOCK_JUMPED = "clock.jumped"
     """Alarm: the clock was set ahead by more than time can have passed. The lane is paused until it is set right, or
     until somebody who knows that it is right restarts the hub."""

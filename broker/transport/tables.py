@@ -4,6 +4,9 @@ What stands in `ledger_*` is what an auditor can verify, and nothing else. Every
 was sealed before it came here. A changed table is a new kind of file: see `open_database`.
 """
 
+DATABASE = "hub.db"
+"""The file's name in the hub's folder."""
+
 TABLES = """
 CREATE TABLE topic(
     id INTEGER PRIMARY KEY,
