@@ -12,31 +12,31 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
-from broker.care.retention import Keeper
 from broker.care.standing import Standing
 from broker.client import Desk, Trust
 from broker.client.card import card_of
 from broker.client.keys import load_desk_keys
 from broker.directory import Directory
 from broker.edge import LocalEdge
+from broker.elsewhere import Elsewhere
+from broker.engines import Engine, OpenEngine, embedded
 from broker.errors import FolderUnusable, HubStopped, NotRegistered
 from broker.files import private_folder
 from broker.hub import Hub
 from broker.ledger.entries import Disclosure
 from broker.ledger.window import LedgerWindow
 from broker.lifecycle import Premises
-from broker.ports import Clock
+from broker.ports import Clock, Transport
 from broker.registrar import Registrar
 from broker.sealing.entropy import Entropy, system_entropy
 from broker.sealing.keyring import HubKeys, load_hub_keys
 from broker.sealing.keystore_file import FileKeyStore
 from broker.settings import Retention
 from broker.state.vault import Vault
-from broker.transport.embedded import EmbeddedTransport
-from broker.transport.ledger_reader import LedgerReader
-from broker.transport.tables import DATABASE
-from policies import Bundle, Engine
+from policies import Bundle
+from policies import Engine as Policies
 from schemas import AgencyId, AreaCode, DeskId, DeskType, Label, SchemaRefused
 from schemas.compartments import Contact
 from schemas.strict import b64u_encode
@@ -48,24 +48,21 @@ SWITCH_S = 0.0002
 class Tellwise:
     """A running hub on one machine, and the desks that were opened beside it."""
 
-    def __init__(  # noqa: PLR0913 - every part of it, named once
+    def __init__(
         self,
         folder: Path,
         hub: Hub,
-        transport: EmbeddedTransport,
-        stored: LedgerReader,
+        engine: Engine,
         *,
         ledgers: LedgerWindow,
         standing: Standing,
-        keeper: Keeper,
         clock: Clock,
         entropy: Entropy,
     ) -> None:
         """Join the parts; use `running`."""
         self.folder = folder
         self.hub = hub
-        self.transport = transport
-        self._stored = stored
+        self.engine = engine
         self._clock = clock
         self._entropy = entropy
         self._desks: list[Desk] = []
@@ -73,24 +70,35 @@ class Tellwise:
         """The ledgers, as they are shown to desks."""
         self.standing = standing
         """What is known of what desks have seen, and whether the hub goes on."""
-        self.keeper = keeper
-        """Removes what need not be kept."""
-        self.edge = LocalEdge(transport, ledgers, standing)
+        self.elsewhere = Elsewhere(engine, hub.premises.keys.directory_key) if engine.is_shared else None
+        """What other processes did that may own the lane; None: there are none."""
+        self.edge = LocalEdge(engine.transport, ledgers, standing, engine.catch_up)
         """The way to the hub for desks on this machine."""
         self.registrar = Registrar(self._as_committed, self._enter, hub.premises.keys.directory, clock, entropy)
 
     @property
+    def transport(self) -> Transport:
+        """Topics and lanes."""
+        return self.engine.transport
+
+    @property
     def directory(self) -> Directory:
-        """The directory as last committed."""
-        return self.hub.directory
+        """The directory as last committed; of another process's lane, as its topic has it."""
+        own = self.hub.directory
+        return own if self.elsewhere is None else max(own, self.elsewhere.directory, key=lambda each: each.size)
 
     async def settled(self) -> None:
-        """Wait until everything that was handed over is dealt with, and all that it caused lies in the inboxes."""
+        """Wait until everything that was handed over is dealt with, and all that it caused lies in the inboxes.
+
+        Only where this process owns the lane.
+        """
         await self.hub.until_settled(self.edge.taken_to)
 
     def waiting(self) -> int | None:
         """How many records lie in the hub's input and are not dealt with yet; None if the hub is not at work."""
-        return None if self.hub.read_to is None else max(0, self.edge.taken_to - self.hub.read_to)
+        if self.hub.read_to is not None:
+            return max(0, self.edge.taken_to - self.hub.read_to)
+        return None if self.elsewhere is None else self.elsewhere.behind
 
     def desk(self, name: DeskId, contact: Contact) -> Desk:
         """Open a desk's own folder beside the hub's; registered or not."""
@@ -142,14 +150,18 @@ class Tellwise:
         """Let go of all files."""
         for desk in self._desks:
             desk.close()
-        self._stored.close()
-        await self.transport.close()
+        await self.engine.close()
 
     async def _enter(self, event: bytes) -> None:
+        if self.elsewhere is not None:
+            await self.elsewhere.enter(event)
+            return
         await self.edge.put([event])
         await self.settled()
 
     async def _as_committed(self) -> Directory:
+        if self.elsewhere is not None:
+            await self.elsewhere.standing()
         return self.directory
 
     async def begin(self) -> None:
@@ -169,6 +181,7 @@ async def running(
     entropy: Entropy = system_entropy,
     credential: bytes | None = None,
     retention: Retention | None = None,
+    engine: OpenEngine = embedded,
 ) -> AsyncIterator[Tellwise]:
     """Run a hub on *folder* until the block ends; then finish what is owed and let go.
 
@@ -180,6 +193,7 @@ async def running(
         entropy: Where randomness comes from.
         credential: What the hub's keys are sealed under, if this is no demonstration.
         retention: How long things are kept; None: nothing is removed by itself.
+        engine: What it stands on.
 
     A hub that was made from a backup, or that has lost what a desk has seen, is given to the caller as it is: desks can
     reach it, and it does nothing before `Tellwise.standing` is clear.
@@ -199,37 +213,27 @@ async def running(
         lane=f"{name}/lane-0",
         directory_log=f"{name}/directory",
         keys=keys,
-        policies=Engine(Bundle.load()),
+        policies=Policies(Bundle.load()),
         entropy=entropy,
     )
-    transport = EmbeddedTransport(hub_home / DATABASE, clock)
-    stored = LedgerReader(hub_home / DATABASE)
-    ledgers = LedgerWindow(stored, keys.ledger, lanes=(premises.lane,), directory=premises.directory_log)
-    standing = Standing(hub_home, ledgers, lambda: hub.directory, clock)
-    hub = Hub(transport, premises, Vault(keys, entropy), clock, standing.may_go_on)
-    # With a vault of its own, since it works in other threads.
-    keeper = Keeper(hub_home / DATABASE, transport, Vault(keys, entropy), standing, retention or Retention(), clock)
-    tellwise = Tellwise(
-        folder,
-        hub,
-        transport,
-        stored,
-        ledgers=ledgers,
-        standing=standing,
-        keeper=keeper,
-        clock=clock,
-        entropy=entropy,
-    )
+    opened = await engine(hub_home, clock)
+    try:
+        ledgers = LedgerWindow(opened.ledgers, keys.ledger, lanes=(premises.lane,), directory=premises.directory_log)
+        standing = Standing(hub_home, ledgers, lambda: hub.directory, clock)
+        hub = Hub(opened.transport, premises, Vault(keys, entropy), clock, standing.may_go_on)
+        tellwise = Tellwise(folder, hub, opened, ledgers=ledgers, standing=standing, clock=clock, entropy=entropy)
+        keeping = None if retention is None else opened.keeping(Vault(keys, entropy), standing, retention)
+    except BaseException:
+        await opened.close()
+        raise
     turning = asyncio.create_task(hub.run())
     beside: list[asyncio.Task[None]] = []
     try:
-        if await hub.until_caught_up_or_held():
-            # Desks must be let in, or they could never say what they have seen.
-            beside.append(asyncio.create_task(tellwise.begin()))
-        else:
-            await tellwise.begin()
-        if retention is not None:
-            beside.append(asyncio.create_task(keeper.keep()))
+        if tellwise.elsewhere is not None:
+            beside.append(asyncio.create_task(tellwise.elsewhere.look()))
+        beside += await _begun(tellwise)
+        if keeping is not None:
+            beside.append(asyncio.create_task(keeping.keep()))
         yield tellwise
     except HubStopped:
         await turning  # its error is the reason
@@ -243,6 +247,28 @@ async def running(
             await turning
         finally:
             await tellwise.close()
+
+
+async def _begun(tellwise: Tellwise) -> list[asyncio.Task[None]]:
+    """Return once desks may come, and what goes on beside them."""
+    held = asyncio.create_task(tellwise.hub.until_caught_up_or_held())
+    coming: set[asyncio.Task[Any]] = {held}
+    if tellwise.elsewhere is not None:
+        coming.add(asyncio.create_task(tellwise.elsewhere.founded()))
+    try:
+        await asyncio.wait(coming, return_when=asyncio.FIRST_COMPLETED)
+        if held.done() and not await held:
+            await tellwise.begin()
+            return []
+        if not held.done():
+            await tellwise.registrar.check_keys(tellwise.hub.premises)
+    finally:
+        for task in coming:
+            task.cancel()
+        await asyncio.gather(*coming, return_exceptions=True)
+    # Held, desks must be let in, or they could never say what they have seen. Else the lane is another's, and may
+    # become ours at any time.
+    return [asyncio.create_task(tellwise.begin())]
 
 
 def hub_keys(folder: Path, name: AgencyId, entropy: Entropy, *, demo: bool, credential: bytes | None) -> HubKeys:

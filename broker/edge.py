@@ -5,7 +5,7 @@ turned away before it is stored, so that a sender's mistake leaves no plaintext 
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from broker.care.standing import Standing
 from broker.errors import HubForked, HubUnreachable, NotThere
@@ -23,15 +23,22 @@ class LocalEdge:
     session = 0
     """See `Link.session`: there is but one."""
 
-    def __init__(self, transport: Transport, ledgers: LedgerWindow, standing: Standing | None = None) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        ledgers: LedgerWindow,
+        standing: Standing | None = None,
+        catch_up: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         """Serve desks from *transport*, and prove to them what stands in *ledgers*.
 
         Args:
             transport: Holds what is taken in and handed out.
             ledgers: Prove it.
             standing: Is told what desks have seen; None: nobody asks.
+            catch_up: Returns when *ledgers* show all that is committed; None: they always do.
         """
-        self._transport, self._ledgers, self._standing = transport, ledgers, standing
+        self._transport, self._ledgers, self._standing, self._catch_up = transport, ledgers, standing, catch_up
         self.taken_to = 0
         """The position in the hub's input after the last thing that was taken in here."""
 
@@ -67,6 +74,7 @@ class LocalEdge:
 
     async def consistency(self, log: str, sizes: Sequence[int]) -> Sequence[Proof]:
         """See `Link.consistency`."""
+        await self._caught_up()
         try:
             return await asyncio.to_thread(self._ledgers.consistency, log, sizes)
         except NotThere as error:
@@ -74,5 +82,11 @@ class LocalEdge:
 
     async def seen(self, log: str, note: bytes) -> None:
         """See `Link.seen`."""
+        await self._caught_up()
         if self._standing is not None and not await asyncio.to_thread(self._standing.told, log, note):
             raise HubForked(f"the hub does not have what it signed of `{log}`")
+
+    async def _caught_up(self) -> None:
+        """A ledger that is read behind the lane does not lack what a desk was shown; it would look like a fork."""
+        if self._catch_up is not None:
+            await self._catch_up()

@@ -7,17 +7,17 @@ transaction, and only then believe it. The committed position is the only truth 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 from broker import telemetry
 from broker.clock import WatchedClock
 from broker.directory import Directory, read_event
-from broker.errors import ClockJumped, Fenced, FolderUnusable, HubStopped, KeyUnavailable, OutcomeUnknown
+from broker.errors import ClockJumped, EngineAway, Fenced, FolderUnusable, HubStopped, KeyUnavailable, OutcomeUnknown
 from broker.ledger.checkpoint import Checkpoint, sign_note
 from broker.ledger.entries import Entry, read_entry
 from broker.lifecycle import Before, Plan, Premises, plan
-from broker.ports import Assigned, Clock, Lane, Record, Table, Transport
+from broker.ports import Assigned, Clock, Lane, LaneEvent, Record, Table, Transport
 from broker.sealing.letters import ItemKind
 from broker.sealing.signatures import VerifyKey
 from broker.state.delivery import Pending, pending
@@ -35,6 +35,9 @@ IDLE_MS = 100
 PAUSE_FIRST_S = 0.1
 PAUSE_LONGEST_S = 60.0
 """Waits between two attempts while a fault passes: doubled each time, up to the longest."""
+
+PAUSE_TAKING_S = 5.0
+"""The longest wait before a lane that was lost is taken anew: others wait for it."""
 
 PAUSE_STOPPING_S = 1.0
 """Who is told to stop tries no longer once the wait is longer: the next life goes on from what is committed."""
@@ -81,9 +84,16 @@ class Hub:
             LaneTaken: another process owns it.
             PolicyNotInForce, StateUnreadable: nothing may be decided here; somebody must look.
         """
+        pause_s = PAUSE_FIRST_S
         try:
             while not self._stopping.is_set():
+                began_s = self._clock.steady_s()
                 await self._own()
+                if self._clock.steady_s() - began_s > PAUSE_LONGEST_S:  # it went well for a while
+                    pause_s = PAUSE_FIRST_S
+                if not self._stopping.is_set():
+                    await self._is_stopping_within(pause_s)
+                    pause_s = min(pause_s * 2, PAUSE_TAKING_S)
         finally:
             self._turning = None
             async with self._changed:
@@ -91,16 +101,31 @@ class Hub:
                 self._changed.notify_all()
 
     async def _own(self) -> None:
-        """Take the lane and turn it until it is lost, or until `stop`."""
+        """Take the lane and turn it until it is lost, or until `stop`. It may be another's for a long time."""
         try:
             async with self._transport.lanes([(INPUT, 0)]) as events:
-                async for event in events:
-                    if isinstance(event, Assigned):
-                        telemetry.emit(telemetry.Event.LANE_TAKEN, lane=event.lane.name)
-                        await self._serve(event.lane)
-                    return
+                event = await self._unless_stopping(anext(events))
+                if isinstance(event, Assigned):
+                    telemetry.emit(telemetry.Event.LANE_TAKEN, lane=event.lane.name)
+                    await self._serve(event.lane)
         except Fenced:
             telemetry.emit(telemetry.Event.LANE_FENCED, level=logging.WARNING)
+        except EngineAway:
+            self.is_paused = True
+            telemetry.emit(telemetry.Event.LANE_PAUSED, level=logging.ERROR, lane=INPUT)
+        finally:
+            self._turning = None
+
+    async def _unless_stopping(self, coming: Awaitable[LaneEvent]) -> LaneEvent | None:
+        """What comes, or None if we are to stop before that."""
+        waiting = [asyncio.ensure_future(coming), asyncio.ensure_future(self._stopping.wait())]
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            return await waiting[0] if waiting[0].done() else None  # type: ignore[return-value]
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
 
     def dry_run(self, record: bytes) -> list[Entry]:
         """The entries that a record would make if it came now. Nothing is kept, sent or signed.
@@ -177,7 +202,7 @@ class Hub:
                 self._alarm(lane)
                 if await self._is_stopping_within(IDLE_MS / 1_000):
                     return
-            except (OutcomeUnknown, FolderUnusable, KeyUnavailable) as error:  # a full disk, a vault that is away
+            except (OutcomeUnknown, FolderUnusable, KeyUnavailable, EngineAway) as error:  # a full disk, a vault away
                 is_in_doubt = is_in_doubt or isinstance(error, OutcomeUnknown)  # of all others nothing happened
                 self.is_paused = True
                 telemetry.emit(telemetry.Event.LANE_PAUSED, level=logging.ERROR, lane=lane.name)

@@ -15,6 +15,8 @@ from broker.directory import (
     DirectoryEvent,
     HubFounded,
     PolicyActivated,
+    SealingKey,
+    SigningKey,
     sealing_key,
     sign_event,
     signing_key,
@@ -105,17 +107,9 @@ class Registrar:
             KeyUnavailable: the hub was founded with other keys than those at hand; nobody would believe what they sign.
         """
         keys, digest = premises.keys, premises.policies.bundle.digest
-        try:
-            voice = signing_key(keys.voice.kid, Algorithm.ED25519, keys.store.public("voice"))
-            release = sealing_key(keys.release_kid, keys.release.public_bytes)
-        except SchemaRefused as error:
-            raise KeyUnavailable("a key of this hub has a name that no key has") from error
+        voice, release = await self.check_keys(premises)
         standing = await self._directory()
-        if standing.founded is not None:
-            entry = standing.founded.entry
-            if (entry.ledger, entry.voice, entry.release) != (keys.ledger.text(), voice, release):
-                raise KeyUnavailable("the keys of this hub are not those that its directory names")
-        else:
+        if standing.founded is None:
             await self._enter_checked(
                 "the hub cannot be founded",
                 "the directory is not empty",
@@ -135,6 +129,25 @@ class Registrar:
                 "the hub is not founded",
                 lambda n: PolicyActivated.of(n=n, at=self._clock.now(), digest=digest),
             )
+
+    async def check_keys(self, premises: Premises) -> tuple[SigningKey, SealingKey]:
+        """The keys by which the hub speaks, and to which is sealed; checked against the directory, if it has them.
+
+        Raises:
+            KeyUnavailable: it was founded with others; nobody would believe what these sign.
+        """
+        keys = premises.keys
+        try:
+            voice = signing_key(keys.voice.kid, Algorithm.ED25519, keys.store.public("voice"))
+            release = sealing_key(keys.release_kid, keys.release.public_bytes)
+        except SchemaRefused as error:
+            raise KeyUnavailable("a key of this hub has a name that no key has") from error
+        founded = (await self._directory()).founded
+        if founded is not None:
+            entry = founded.entry
+            if (entry.ledger, entry.voice, entry.release) != (keys.ledger.text(), voice, release):
+                raise KeyUnavailable("the keys of this hub are not those that its directory names")
+        return voice, release
 
     async def _enter_checked(self, what: str, otherwise: str, make: Callable[[int], DirectoryEvent]) -> None:
         async with self._entering:

@@ -5,8 +5,10 @@ Never removed: the ledgers' entries, the directory, letters that have not left, 
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 from broker import telemetry
 from broker.care.standing import Standing
@@ -58,16 +60,11 @@ class Keeper:
         """
         self._path, self._transport, self._vault, self._standing = path, transport, vault, standing
         self._settings, self._clock = settings, clock
-        self._looked_to = RowKey(b"")
+        self._spent = SpentIds(_EmbeddedRows(transport), vault)
 
     async def keep(self) -> None:
         """Make rounds until cancelled. What fails is tried again at the next."""
-        while True:
-            try:
-                await self.round()
-            except TellwiseError as error:
-                telemetry.emit(Event.REMOVAL_FAILED, level=logging.ERROR, reason=type(error).__name__)
-            await asyncio.sleep(LOOK_S)
+        await keep_on(self.round)
 
     async def round(self) -> int:
         """Remove all that is due. Returns how many rows were removed.
@@ -85,7 +82,7 @@ class Keeper:
         removed += await self._all(ThinCheckpoints(kept.checkpoint_days, ROWS_MAX))
         if kept.detail_days is not None:
             removed += await self._all(RemoveDetails(kept.detail_days, ROWS_MAX))
-        removed += await self._used_up()
+        removed += await self._spent.round()
         if removed:
             await asyncio.to_thread(fold, self._path)
             telemetry.emit(Event.ROWS_REMOVED, level=logging.INFO, found=removed)
@@ -100,18 +97,40 @@ class Keeper:
                 break
         return removed
 
-    async def _used_up(self) -> int:
-        """Remove ids of notifications that are long expired. They are refused by their time from then on."""
-        recorded = await asyncio.to_thread(self._lane_time)
+
+class StoredRows(Protocol):
+    """The state of one lane, for whoever removes what is used up."""
+
+    async def row(self, table: Table, key: RowKey) -> SealedRow | None:
+        """A row."""
+
+    async def rows_after(self, table: Table, key: RowKey, most: int) -> Sequence[tuple[RowKey, SealedRow]]:
+        """At most *most* rows behind *key*, in the order of their keys."""
+
+    async def remove(self, table: Table, rows: Sequence[tuple[RowKey, SealedRow]]) -> int:
+        """Remove those of *rows* that are still as they are here. Returns how many."""
+
+
+class SpentIds:
+    """Ids of notifications that are long expired: those are refused by their time from then on."""
+
+    def __init__(self, rows: StoredRows, vault: Vault) -> None:
+        """Look into *rows*, which *vault* opens."""
+        self._rows, self._vault = rows, vault
+        self._looked_to = RowKey(b"")
+
+    async def round(self) -> int:
+        """Remove some, and go on there the next time. Returns how many."""
+        recorded = await self._lane_time()
         if recorded is None:
             return 0
         removed = looked = 0
         while looked < SEEN_A_ROUND:
-            rows = await asyncio.to_thread(self._transport.rows_after, _LANE, Table.SEEN, self._looked_to, ROWS_MAX)
+            rows = await self._rows.rows_after(Table.SEEN, self._looked_to, ROWS_MAX)
             looked += len(rows)
             due = [(key, row) for key, row in rows if self._is_used_up(key, row, recorded)]
             if due:
-                removed += await self._transport.prune(RemoveRows(_LANE, Table.SEEN, due))
+                removed += await self._rows.remove(Table.SEEN, due)
             self._looked_to = rows[-1][0] if len(rows) == ROWS_MAX else RowKey(b"")
             if len(rows) < ROWS_MAX:
                 break
@@ -121,9 +140,35 @@ class Keeper:
         seen = Seen.from_bytes(self._vault.open(Table.SEEN, key, row))
         return datetime.fromtimestamp(seen.exp, UTC) + LIFE < recorded
 
-    def _lane_time(self) -> datetime | None:
+    async def _lane_time(self) -> datetime | None:
         """What the lane last recorded. It never goes back, so what is expired by it is refused for ever; by the clock
         that could be taken back, and a notification be told a second time."""
         key = self._vault.row_key(Table.CLOCK)
-        row = self._transport.row(_LANE, Table.CLOCK, key)
+        row = await self._rows.row(Table.CLOCK, key)
         return None if row is None else datetime.fromisoformat(self._vault.open(Table.CLOCK, key, row).decode("ascii"))
+
+
+async def keep_on(round_: Callable[[], Awaitable[int]]) -> None:
+    """Make rounds until cancelled. What fails is tried again at the next."""
+    while True:
+        try:
+            await round_()
+        except TellwiseError as error:
+            telemetry.emit(Event.REMOVAL_FAILED, level=logging.ERROR, reason=type(error).__name__)
+        await asyncio.sleep(LOOK_S)
+
+
+class _EmbeddedRows:
+    """The rows of the lane in the hub's file. Read in other threads, so that a turn is not held up."""
+
+    def __init__(self, transport: EmbeddedTransport) -> None:
+        self._transport = transport
+
+    async def row(self, table: Table, key: RowKey) -> SealedRow | None:
+        return await asyncio.to_thread(self._transport.row, _LANE, table, key)
+
+    async def rows_after(self, table: Table, key: RowKey, most: int) -> Sequence[tuple[RowKey, SealedRow]]:
+        return await asyncio.to_thread(self._transport.rows_after, _LANE, table, key, most)
+
+    async def remove(self, table: Table, rows: Sequence[tuple[RowKey, SealedRow]]) -> int:
+        return await self._transport.prune(RemoveRows(_LANE, table, rows))

@@ -5,8 +5,9 @@ from hashlib import sha256
 
 from broker.directory.directory import Directory
 from broker.directory.events import is_event, read_event
-from broker.errors import HubStopped
+from broker.errors import HubStopped, StateUnreadable
 from broker.ports import Transport
+from broker.sealing.rejection import Rejected
 from broker.sealing.signatures import VerifyKey
 from broker.topics import DIRECTORY, INPUT
 from schemas.strict import NotStrict, json_decode
@@ -32,7 +33,7 @@ class DirectoryTopic:
         """The directory as it stands now.
 
         Raises:
-            Rejected: an event that the directory key did not sign, or that does not follow.
+            StateUnreadable: an event that the directory key did not sign, or that does not follow.
         """
         await self._read(0)
         return self._directory
@@ -56,7 +57,10 @@ class DirectoryTopic:
             while records := await self._transport.read(DIRECTORY, self._next, _AT_ONCE, wait_ms):
                 wait_ms = 0
                 for record in records:
-                    self._directory = with_record(self._directory, record.value, self._key)
+                    try:
+                        self._directory = with_record(self._directory, record.value, self._key)
+                    except Rejected:
+                        raise StateUnreadable("the directory's topic holds what its key did not sign") from None
                     self._taken.add(sha256(record.value).digest())
                     self._next = record.offset + 1
 

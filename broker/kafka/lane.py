@@ -1,13 +1,14 @@
 """A lane on Kafka: one input partition, its changelog, its part of the ledger's topic, and the one producer of all."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from itertools import chain
+from typing import Any, TypeVar
 
 from aiokafka import TopicPartition
 
-from broker.errors import Fenced, OutcomeUnknown, TellwiseError
+from broker.errors import Fenced, OutcomeUnknown
 from broker.kafka.coding import (
     Change,
     Edge,
@@ -28,6 +29,7 @@ from broker.transport.events import Events
 from broker.transport.records import Partition, lane_name
 from broker.transport.turn import CollectedTx, ledger_size
 
+_T = TypeVar("_T")
 _RESTORED_AT_ONCE = 5_000
 
 
@@ -48,7 +50,8 @@ class KafkaLane:
         self._producer, self._rows, self._reader, self._events = producer, rows, reader, events
         self._lost, self._at_work = asyncio.Event(), asyncio.Event()
         self._at_work.set()
-        self._turn: asyncio.Future[None] | None = None
+        self._in_flight: set[asyncio.Future[Any]] = set()
+        self._committing = asyncio.Lock()
 
     @classmethod
     async def taken(cls, partition: Partition, names: Names, connection: Connection, events: Events) -> "KafkaLane":
@@ -114,6 +117,11 @@ class KafkaLane:
         self._refuse_if_lost()
         return self._rows.all(table)
 
+    def rows_after(self, table: Table, key: RowKey, most: int) -> Sequence[tuple[RowKey, SealedRow]]:
+        """At most *most* rows behind *key*, in the order of their keys."""
+        self._refuse_if_lost()
+        return self._rows.after(table, key, most)
+
     def frontier(self, log: str) -> bytes | None:
         """See `Lane.frontier`."""
         self._refuse_if_lost()
@@ -128,26 +136,46 @@ class KafkaLane:
         async with answers():
             await self._at_work.wait()
         self._refuse_if_lost()
-        turn = self._turn = asyncio.ensure_future(self._commit(tx))
+        await self._finished(self._commit(tx))
+
+    async def remove(self, table: Table, rows: Sequence[tuple[RowKey, SealedRow]]) -> int:
+        """Remove rows between two turns, if they are still as they are here. Returns how many.
+
+        Raises:
+            Fenced, EngineAway, OutcomeUnknown: as `transaction`.
+        """
+        return await self._finished(self._remove(table, rows))
+
+    async def _finished(self, work: Coroutine[None, None, _T]) -> _T:
+        """Do it, and return or raise when it is known what became of it, also for a caller who was cancelled."""
+        task = asyncio.ensure_future(work)
+        self._in_flight.add(task)
         cancelled: asyncio.CancelledError | None = None
-        while not turn.done():
+        while not task.done():
             try:
-                await asyncio.shield(turn)
+                await asyncio.wait([task])
             except asyncio.CancelledError as error:  # half-way there is no way back: it has its own bounds
                 cancelled = error
-            except TellwiseError:
-                break
-        self._turn = None
+        self._in_flight.discard(task)
         if cancelled is not None:
-            turn.exception()
+            task.exception()
             raise cancelled
-        turn.result()
+        return task.result()
+
+    async def _remove(self, table: Table, rows: Sequence[tuple[RowKey, SealedRow]]) -> int:
+        async with self._committing:
+            tx = CollectedTx()
+            for key, value in rows:
+                if self._rows.get(table, key) == value:
+                    tx.put(table, key, None)
+            await self._committed(tx)
+            return len(tx.puts)
 
     async def pause(self) -> None:
         """Begin nothing more before `resume`, and return when nothing is in flight: another may be given the lane."""
         self._at_work.clear()
-        if self._turn is not None:
-            await asyncio.wait([self._turn])
+        if self._in_flight:
+            await asyncio.wait(self._in_flight)
 
     def resume(self) -> None:
         """Go on: the lane is still ours. If it was another's meanwhile, the next transaction is fenced."""
@@ -168,12 +196,17 @@ class KafkaLane:
     async def close(self) -> None:
         """Give the lane up: what is in flight is finished first, within its bounds."""
         self.lose()
-        if self._turn is not None:
-            await asyncio.wait([self._turn])
+        if self._in_flight:
+            await asyncio.wait(self._in_flight)
         await asyncio.gather(self._producer.close(), self._reader.close())
         self._rows.close()
 
     async def _commit(self, tx: CollectedTx) -> None:
+        async with self._committing:  # a turn, and who removes what is used up
+            await self._committed(tx)
+
+    async def _committed(self, tx: CollectedTx) -> None:
+        self._refuse_if_lost()
         try:
             self._check_growths(tx)
             changes = list(_changes(tx))

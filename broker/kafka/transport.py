@@ -7,10 +7,12 @@ may be late or wrong, and nothing comes of it but a lane that is taken once more
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from aiokafka.errors import KafkaError
 
 from broker import telemetry
 from broker.errors import Fenced, TellwiseError
@@ -26,6 +28,7 @@ from broker.transport.records import Partition
 SESSION_S = 10.0
 """After which the group gives away the lanes of a process that is silent."""
 _AGAIN_S = 0.5
+_TOLD_EVERY_S = 1.0
 _NEVER_MS = 2**31 - 1
 
 
@@ -46,6 +49,7 @@ class KafkaTransport:
         self._connection, self._names, self._session_s = connection, names or Names(), session_s
         self._publisher = Publisher(connection)
         self._readers = Readers(connection)
+        self._shares: list[_Share] = []
 
     async def publish(self, topic: str, values: Sequence[bytes], *, partition: int = 0) -> Sequence[int]:
         """See `Transport.publish`. Raises EngineAway and OutcomeUnknown, too."""
@@ -79,15 +83,45 @@ class KafkaTransport:
             request_timeout_ms=int(ANSWERS_WITHIN_S * 1_000),
         )
         share.consumer = consumer
+        self._shares.append(share)
         consumer.subscribe(sorted({self._names.topic(topic) for topic, _ in topics}), listener=share)
+        telling = asyncio.create_task(share.tell_positions())
         try:
             async with answers():
                 await consumer.start()
             yield events
         finally:
+            telling.cancel()
             events.end()
+            self._shares.remove(share)
             await share.give_up()
             await within(STOPS_WITHIN_S, consumer.stop())
+
+    def owned(self, topic: str, partition: int = 0) -> KafkaLane | None:
+        """The lane over this partition, if it is ours now."""
+        lanes = (share.lane(self._names.place((topic, partition))) for share in self._shares)
+        return next((lane for lane in lanes if lane is not None and not lane.is_lost), None)
+
+    async def behind(self, topic: str, partition: int = 0) -> int | None:
+        """About how many records the lane over this partition has yet to deal with, whoever owns it; None if it never
+        had an owner. What the group holds of it is a second old at most, and no lane ever goes by it.
+
+        Raises:
+            EngineAway: the cluster does not answer.
+        """
+        place = self._names.place((topic, partition))
+        admin = AIOKafkaAdminClient(**self._connection.arguments())
+        try:
+            async with answers():
+                await admin.start()
+                positions = await admin.list_consumer_group_offsets(self._names.group, partitions=[place])
+        finally:
+            await within(STOPS_WITHIN_S, admin.close())
+        position: int = positions[place].offset
+        if position < 0:
+            return None
+        async with self._readers.one(place) as reader:
+            return max(0, await reader.end() - position)
 
     async def close(self) -> None:
         """See `Transport.close`."""
@@ -138,6 +172,22 @@ class _Share(ConsumerRebalanceListener):  # type: ignore[misc]
     async def give_up(self) -> None:
         """Give all up."""
         await asyncio.gather(*self._begun, *(self._give_up(place) for place in list(self._taking)))
+
+    def lane(self, place: TopicPartition) -> KafkaLane | None:
+        """The lane over this partition, if it was taken."""
+        return self._lanes.get(place)
+
+    async def tell_positions(self) -> None:
+        """Let the group know now and then how far the lanes are: for whoever watches, and nothing rests on it."""
+        told: dict[TopicPartition, int] = {}
+        while True:
+            await asyncio.sleep(_TOLD_EVERY_S)
+            reached = {place: lane.position for place, lane in self._lanes.items() if not lane.is_lost}
+            if reached and reached != told:
+                with suppress(KafkaError, OSError):  # the group is being rearranged, or away
+                    async with asyncio.timeout(ANSWERS_WITHIN_S):
+                        await self.consumer.commit(reached)
+                        told = reached
 
     def _begin(self, ending: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(ending)

@@ -23,6 +23,7 @@ from broker.settings import Retention
 from broker.state.vault import Vault
 from broker.telemetry import Event
 from broker.topics import INPUT
+from broker.transport.embedded import EmbeddedTransport
 from broker.transport.pruning import BeginDay, RemoveRecords
 from tests.contracts.clock import MovedClock
 from tests.contracts.engine import story
@@ -41,8 +42,13 @@ SHORT = Retention(inbox_days=15, input_days=1, quarantine_days=1, detail_days=90
 def keeper(here: County, folder: Path, clock: MovedClock, settings: Retention = SHORT) -> Keeper:
     """Who removes, by settings of the test's own."""
     vault = Vault(hub_keys(folder), system_entropy)
-    tellwise = here.tellwise
-    return Keeper(hub_db(folder), tellwise.transport, vault, tellwise.standing, settings, clock)
+    return Keeper(hub_db(folder), file_of(here), vault, here.tellwise.standing, settings, clock)
+
+
+def file_of(here: County) -> EmbeddedTransport:
+    """The engine below the county's hub."""
+    assert isinstance(here.tellwise.transport, EmbeddedTransport)
+    return here.tellwise.transport
 
 
 async def a_case(here: County) -> None:
@@ -215,7 +221,7 @@ async def test_what_the_lane_is_not_done_with_is_never_removed(tmp_path: Path) -
     clock = MovedClock()
     async with county(tmp_path, clock, HERE) as here:
         await a_case(here)
-        transport, edge = here.tellwise.transport, here.tellwise.edge
+        transport, edge = file_of(here), here.tellwise.edge
         position = edge.taken_to
         for day in range(10):
             await transport.prune(BeginDay((clock.now() + timedelta(days=day)).date(), 30))

@@ -1,0 +1,105 @@
+"""What a hub stands on: its topics and lanes, and a file of its ledgers. Chosen once; the one for many machines is in
+broker/kafka/engine.py."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Protocol
+
+from broker.care.retention import Keeper
+from broker.care.standing import Standing
+from broker.errors import FolderUnusable
+from broker.ports import Clock, Transport
+from broker.settings import Retention
+from broker.state.vault import Vault
+from broker.transport.embedded import EmbeddedTransport
+from broker.transport.ledger_reader import LedgerReader
+from broker.transport.tables import DATABASE
+
+ON_KAFKA = "on-kafka"
+"""The mark in a hub's folder that its records are on Kafka: what lies in its file is a copy of the ledgers."""
+
+
+class Keeping(Protocol):
+    """Removes what need not be kept."""
+
+    async def keep(self) -> None:
+        """Make rounds until cancelled."""
+
+
+class Engine(Protocol):
+    """Opened for one hub."""
+
+    is_shared: bool
+    """Whether the lane may be another process's."""
+
+    @property
+    def transport(self) -> Transport:
+        """Topics and lanes."""
+
+    @property
+    def ledgers(self) -> LedgerReader:
+        """The ledgers, as they lie in `file`."""
+
+    @property
+    def file(self) -> Path:
+        """Where the ledgers lie on this machine."""
+
+    async def catch_up(self) -> None:
+        """Return when `file` holds all that is committed now.
+
+        Raises:
+            EngineAway: it cannot be known.
+        """
+
+    async def behind(self) -> int | None:
+        """About how many records of the input nobody has dealt with yet; None if nobody can say."""
+
+    def keeping(self, vault: Vault, standing: Standing, retention: Retention) -> Keeping:
+        """What removes, as the settings say. *vault* is its own: it works in other threads."""
+
+    async def close(self) -> None:
+        """Finish what is being written, and let go."""
+
+
+OpenEngine = Callable[[Path, Clock], Awaitable[Engine]]
+"""Opens the engine of the hub whose own folder this is."""
+
+
+class EmbeddedEngine:
+    """One machine, one file."""
+
+    is_shared = False
+
+    def __init__(self, home: Path, clock: Clock) -> None:
+        """Open the file in the hub's folder.
+
+        Raises:
+            FolderUnusable, EngineUnsafe: as `EmbeddedTransport`; or the hub's records are on Kafka.
+        """
+        if (home / ON_KAFKA).exists():
+            raise FolderUnusable(f"the records of the hub in `{home}` are on Kafka: start it with `--engine kafka`")
+        self._clock = clock
+        self.file = home / DATABASE
+        self.transport = EmbeddedTransport(self.file, clock)
+        self.ledgers = LedgerReader(self.file)
+
+    async def catch_up(self) -> None:
+        """See `Engine.catch_up`: it is the same file."""
+
+    async def behind(self) -> int | None:
+        """See `Engine.behind`: the only process is the one that knows."""
+        return None
+
+    def keeping(self, vault: Vault, standing: Standing, retention: Retention) -> Keeping:
+        """See `Engine.keeping`."""
+        return Keeper(self.file, self.transport, vault, standing, retention, self._clock)
+
+    async def close(self) -> None:
+        """See `Engine.close`."""
+        self.ledgers.close()
+        await self.transport.close()
+
+
+async def embedded(home: Path, clock: Clock) -> Engine:
+    """The default: `OpenEngine` for one machine."""
+    return EmbeddedEngine(home, clock)
