@@ -74,7 +74,9 @@ class Tellwise:
         """What other processes did that may own the lane; None: there are none."""
         self.edge = LocalEdge(engine.transport, ledgers, standing, engine.catch_up)
         """The way to the hub for desks on this machine."""
-        self.registrar = Registrar(self._as_committed, self._enter, hub.premises.keys.directory, clock, entropy)
+        self.registrar = Registrar(
+            self._as_committed, self._enter, hub.premises.keys.directory, clock, entropy, engine.make_room
+        )
 
     @property
     def transport(self) -> Transport:

@@ -14,6 +14,7 @@ from broker.state.vault import Vault
 from broker.transport.embedded import EmbeddedTransport
 from broker.transport.ledger_reader import LedgerReader
 from broker.transport.tables import DATABASE
+from schemas import Mailbox
 
 ON_KAFKA = "on-kafka"
 """The mark in a hub's folder that its records are on Kafka: what lies in its file is a copy of the ledgers."""
@@ -54,6 +55,13 @@ class Engine(Protocol):
     async def behind(self) -> int | None:
         """About how many records of the input nobody has dealt with yet; None if nobody can say."""
 
+    async def make_room(self, mailbox: Mailbox) -> None:
+        """Make what a desk of this mailbox needs, before it is in the directory.
+
+        Raises:
+            TellwiseError: it cannot be made, as the engine says.
+        """
+
     def keeping(self, vault: Vault, standing: Standing, retention: Retention) -> Keeping:
         """What removes, as the settings say. *vault* is its own: it works in other threads."""
 
@@ -89,6 +97,9 @@ class EmbeddedEngine:
     async def behind(self) -> int | None:
         """See `Engine.behind`: the only process is the one that knows."""
         return None
+
+    async def make_room(self, mailbox: Mailbox) -> None:
+        """See `Engine.make_room`: an inbox comes to be with its first item."""
 
     def keeping(self, vault: Vault, standing: Standing, retention: Retention) -> Keeping:
         """See `Engine.keeping`."""

@@ -27,7 +27,7 @@ from broker.ports import Clock
 from broker.sealing.entropy import Entropy
 from broker.sealing.rejection import Rejected
 from broker.sealing.signatures import Algorithm, Signer
-from schemas import AgencyId, AreaCode, DeskId, DeskType, SchemaRefused
+from schemas import AgencyId, AreaCode, DeskId, DeskType, Mailbox, SchemaRefused
 from schemas.strict import b64u_encode
 
 
@@ -41,6 +41,7 @@ class Registrar:
         signer: Signer,
         clock: Clock,
         entropy: Entropy,
+        make_room: Callable[[Mailbox], Awaitable[None]] | None = None,
     ) -> None:
         """Join the parts.
 
@@ -50,9 +51,10 @@ class Registrar:
             signer: The directory key.
             clock: The time.
             entropy: Makes mailboxes.
+            make_room: Makes what a desk needs of the engine below, as `Engine.make_room`; None: it needs nothing.
         """
         self._directory, self._enter, self._signer = directory, enter, signer
-        self._clock, self._entropy = clock, entropy
+        self._clock, self._entropy, self._make_room = clock, entropy, make_room
         self._entering = asyncio.Lock()
 
     async def register(
@@ -159,4 +161,6 @@ class Registrar:
                 raise NotRegistered(f"{what}: {error}") from None
             except Rejected:
                 raise NotRegistered(f"{what}: {otherwise}") from None
+            if self._make_room is not None and isinstance(event, DeskRegistered):
+                await self._make_room(event.mailbox)  # first: a lane that cannot write to an inbox stands still
             await self._enter(sign_event(event, self._signer))

@@ -1,6 +1,6 @@
 """Kafka as what a hub stands on: its transport, and the copy of the ledgers on this machine."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from broker.care.retention import SpentIds, keep_on
@@ -17,9 +17,13 @@ from broker.settings import Retention
 from broker.state.vault import Vault
 from broker.topics import INPUT
 from broker.transport.ledger_reader import LedgerReader
+from schemas import Mailbox
 
 PARTITIONS = 1
 """Of the hub's input, and so of its changelog and of the ledger's topic: there is one lane."""
+
+
+MakeRoom = Callable[[Mailbox], Awaitable[None]]
 
 
 class KafkaEngine:
@@ -27,9 +31,9 @@ class KafkaEngine:
 
     is_shared = True
 
-    def __init__(self, transport: KafkaTransport, copy: LedgerCopy) -> None:
+    def __init__(self, transport: KafkaTransport, copy: LedgerCopy, make_room: MakeRoom) -> None:
         """Join the parts."""
-        self.transport, self._copy = transport, copy
+        self.transport, self._copy, self._make_room = transport, copy, make_room
         self.ledgers = LedgerReader(copy.path)
 
     @property
@@ -44,6 +48,10 @@ class KafkaEngine:
     async def behind(self) -> int | None:
         """See `Engine.behind`."""
         return await self.transport.behind(INPUT)
+
+    async def make_room(self, mailbox: Mailbox) -> None:
+        """See `Engine.make_room`."""
+        await self._make_room(mailbox)
 
     def keeping(self, vault: Vault, standing: Standing, retention: Retention) -> Keeping:
         """See `Engine.keeping`. Records are removed by Kafka itself: see layout.py.
@@ -95,7 +103,7 @@ class _OwnedRows:
         return 0 if lane is None else await lane.remove(table, rows)
 
 
-def on_kafka(connection: Connection, names: Names) -> OpenEngine:
+def on_kafka(connection: Connection, names: Names, make_room: MakeRoom) -> OpenEngine:
     """What opens the engine of a hub on the Kafka of *connection*."""
 
     async def opened(home: Path, _clock: Clock) -> Engine:
@@ -107,6 +115,6 @@ def on_kafka(connection: Connection, names: Names) -> OpenEngine:
         except BaseException:
             await copy.close()
             raise
-        return KafkaEngine(KafkaTransport(connection, names), copy)
+        return KafkaEngine(KafkaTransport(connection, names), copy, make_room)
 
     return opened
