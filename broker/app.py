@@ -97,7 +97,10 @@ class Tellwise:
         await self.hub.until_settled(self.edge.taken_to)
 
     def waiting(self) -> int | None:
-        """How many records lie in the hub's input and are not dealt with yet; None if the hub is not at work."""
+        """How many records at most lie in the hub's input and are not dealt with yet; None if the hub is not at work.
+
+        It is a difference of numbers, so where they have gaps it is more than there are. Never less.
+        """
         if self.hub.read_to is not None:
             return max(0, self.edge.taken_to - self.hub.read_to)
         return None if self.elsewhere is None else self.elsewhere.behind

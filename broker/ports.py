@@ -38,7 +38,10 @@ class Record(NamedTuple):
     topic: str
     partition: int
     offset: int
-    """Counted from 0, without gaps, in the order of appending."""
+    """Its own number in the partition, higher than those of the records that were appended before it.
+
+    The next place to read from is the last number + 1. There may be gaps, and a gap says nothing.
+    """
     value: bytes
 
 
@@ -101,7 +104,8 @@ class Lane(Protocol):
 
     @property
     def position(self) -> int:
-        """The offset of the first record that no committed transaction is done with."""
+        """The offset from which on no committed transaction is done with any record; 0 at first. The next record may
+        have a higher one."""
 
     async def poll(self, records_max: int, wait_ms: int) -> Sequence[Record]:
         """The next records from the position on, in order, without moving it; empty if none came within *wait_ms*.
@@ -153,14 +157,15 @@ class Transport(Protocol):
     async def publish(self, topic: str, values: Sequence[bytes], *, partition: int = 0) -> Sequence[int]:
         """Append records and return their offsets. When it returns, they survive a power cut.
 
-        Several callers' records are committed together. All records of one call are appended, in order, or none.
+        Several callers' records are committed together. All records of one call are appended, in order and with none of
+        another call's between them, or none. Their offsets ascend, with or without gaps.
         """
 
     async def read(
         self, topic: str, start: int, records_max: int, wait_ms: int, *, partition: int = 0
     ) -> Sequence[Record]:
-        """Committed records from *start* on, without a group and as often as wanted; empty if none came within
-        *wait_ms*.
+        """Committed records from *start* on, in order, without a group and as often as wanted; empty if none came
+        within *wait_ms*. Where no record has the number *start*, they begin with the next one that is there.
 
         Raises:
             RecordsGone: some of them were kept as long as they had to be, and were removed.

@@ -78,8 +78,8 @@ class Http(_Settings):
     connections_max: int = Field(default=2_000, ge=1)
     """Requests in work at the same time, of all desks; more are answered with 503."""
     waiting_max: int = Field(default=20_000, ge=1)
-    """Notifications that may lie in the hub's input, not dealt with yet. Beyond, new ones are answered with 503, and
-    wait at their desks."""
+    """Notifications that may lie in the hub's input, not dealt with yet; numbers that no record has count too. Beyond,
+    new ones are answered with 503, and wait at their desks."""
     body_s: float = Field(default=10, gt=0, le=300)
     """Seconds in which a request's body must have come, so that slow senders hold nothing for long."""
 

@@ -45,7 +45,8 @@ class Parts:
             edge: Takes in and hands out.
             ledgers: Proves.
             directory: As last committed.
-            waiting: How many records lie in the hub's input and are not dealt with; None if the hub is not at work.
+            waiting: How many records at most lie in the hub's input and are not dealt with; None if the hub is not at
+                work.
             settings: Limits.
             url: How desks name this hub.
             clock: Says what is fresh.

@@ -73,7 +73,8 @@ class LaneContract(Engine):
 
             assert self.contents(self.folder) == before
             await turn(lane, whole_turn)  # and the lane can go on
-            assert [record.offset for record in await transport.read(INBOX, 0, 100, 0)] == [0, 1, 2]
+            letters = [record.value for record in await transport.read(INBOX, 0, 100, 0)]
+            assert letters == [b"an earlier letter", b"a letter", b"the next letter"]
 
     @story
     async def test_nothing_of_a_turn_is_visible_before_its_end(self) -> None:
@@ -138,21 +139,34 @@ class LaneContract(Engine):
     @story
     async def test_polling_does_not_move_the_position(self) -> None:
         async with self.opened() as transport, owned(transport) as (lane, _):
-            await transport.publish(LANE, [b"Dana moves", b"Dana moves again"])
+            offsets = await transport.publish(LANE, [b"Dana moves", b"Dana moves again"])
             once = await lane.poll(100, 0)
             again = await lane.poll(100, 0)
 
             assert once == again
-            assert [record.offset for record in once] == [0, 1]
+            assert [record.offset for record in once] == list(offsets)
             assert lane.position == 0
 
     @story
     async def test_polling_goes_on_from_the_position(self) -> None:
         async with self.opened() as transport, owned(transport) as (lane, _):
-            await transport.publish(LANE, [b"move %d" % n for n in range(6)])
-            await turn(lane, lambda tx: tx.done(2))
+            offsets = [(await transport.publish(LANE, [b"move %d" % n]))[0] for n in range(6)]
+            await turn(lane, lambda tx: tx.done(offsets[1] + 1))
 
-            assert [record.offset for record in await lane.poll(3, 0)] == [2, 3, 4]
+            found = await lane.poll(3, 0)
+            assert [record.offset for record in found] == offsets[2:5]
+            assert [record.value for record in found] == [b"move 2", b"move 3", b"move 4"]
+
+    @story
+    async def test_polling_goes_on_from_any_position_with_the_next_record_that_is_there(self) -> None:
+        async with self.opened() as transport, owned(transport) as (lane, _):
+            offsets = [(await transport.publish(LANE, [b"move %d" % n]))[0] for n in range(4)]
+            for position in range(offsets[-1] + 2):
+                await turn(lane, lambda tx: tx.done(position))  # noqa: B023 - done before the next
+
+                left = [offset for offset in offsets if offset >= position]
+                assert [record.offset for record in await lane.poll(100, 0)] == left
+                assert lane.position == position
 
     @story
     async def test_an_empty_poll_ends_after_its_time(self) -> None:

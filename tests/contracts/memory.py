@@ -6,6 +6,7 @@ fail, so there is no half of it. A disk can be told to fail at its next turn, be
 """
 
 import asyncio
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -76,8 +77,17 @@ class MemoryTx:
 class MemoryDisk:
     """What is committed. Not a copy: whoever reads it sees the next turn too."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, leaves_gaps: bool = False) -> None:
+        """Begin empty.
+
+        Args:
+            leaves_gaps: Whether what is appended together comes after a number that no record has, as where every
+                commit and abort leaves a marker among the records.
+        """
+        self._leaves_gaps = leaves_gaps
         self.topics: defaultdict[Partition, list[bytes]] = defaultdict(list)
+        self.numbers: defaultdict[Partition, list[int]] = defaultdict(list)
+        """Of each record of `topics` its own."""
         self.rows: defaultdict[tuple[str, Table], dict[RowKey, SealedRow]] = defaultdict(dict)
         self.positions: dict[str, int] = {}
         self.ledgers: defaultdict[str, list[Leaf]] = defaultdict(list)
@@ -95,8 +105,9 @@ class MemoryDisk:
 
     def copy(self) -> "MemoryDisk":
         """Another disk with the same on it, that nobody owns a lane of."""
-        other = MemoryDisk()
+        other = MemoryDisk(leaves_gaps=self._leaves_gaps)
         other.topics.update({place: list(values) for place, values in self.topics.items()})
+        other.numbers.update({place: list(numbers) for place, numbers in self.numbers.items()})
         other.rows.update({place: dict(rows) for place, rows in self.rows.items()})
         other.ledgers.update({log: list(leaves) for log, leaves in self.ledgers.items()})
         other.notes.update({log: dict(notes) for log, notes in self.notes.items()})
@@ -105,9 +116,13 @@ class MemoryDisk:
 
     def append(self, sends: Iterable[tuple[Partition, bytes]]) -> list[int]:
         """Append records and wake who waits for them; returns their offsets."""
-        offsets, rung = [], set()
+        offsets: list[int] = []
+        rung: set[Partition] = set()
         for partition, value in sends:
-            offsets.append(len(self.topics[partition]))
+            numbers = self.numbers[partition]
+            number = numbers[-1] + 1 if numbers else 0
+            offsets.append(number + 1 if self._leaves_gaps and partition not in rung else number)
+            numbers.append(offsets[-1])
             self.topics[partition].append(value)
             rung.add(partition)
         self.bell.ring(rung)
@@ -115,8 +130,10 @@ class MemoryDisk:
 
     def read(self, partition: Partition, start: int, records_max: int) -> list[Record]:
         """Records from *start* on."""
-        values = self.topics.get(partition, [])[start : start + records_max]
-        return [Record(*partition, offset, value) for offset, value in enumerate(values, start=start)]
+        numbers, values = self.numbers.get(partition, []), self.topics.get(partition, [])
+        first = bisect_left(numbers, start)
+        wanted = slice(first, first + records_max)
+        return [Record(*partition, *of) for of in zip(numbers[wanted], values[wanted], strict=True)]
 
     def commit(self, lane: str, epoch: int, tx: MemoryTx, now: datetime) -> None:
         """Do a whole turn, or raise and do nothing of it; only what breaks after it took effect does both."""

@@ -142,9 +142,9 @@ class OwnershipContract(Engine):
                 return_exceptions=True,
             )
 
-            said = [record.value for record in await here.read("outbox.http", 0, 100, 0)]
-            assert [outcomes[0], type(outcomes[1]), *outcomes[2:]] == [[0], Fenced, None, [1]]
-            assert said == [b"said before", b"said after"]
+            before, after = await here.read("outbox.http", 0, 100, 0)
+            assert [outcomes[0], type(outcomes[1]), *outcomes[2:]] == [[before.offset], Fenced, None, [after.offset]]
+            assert [before.value, after.value] == [b"said before", b"said after"]
             assert neighbour.position == 2
             assert lane.get(Table.PERSONS, DANA) is None
 
@@ -173,7 +173,9 @@ class OwnershipContract(Engine):
             owner.wait()
             async with self.opened() as transport, owned(transport) as (lane, _):
                 assert lane.position == 2
-                assert [record.offset for record in await lane.poll(100, 0)] == [2]
+                left = await lane.poll(100, 0)
+                assert left == await transport.read(LANE, 2, 100, 0)
+                assert left[-1].value == b"Reed is on leave"
                 assert lane.get(Table.PERSONS, DANA) is not None
                 assert lane.frontier(LOG) == frontier(3)
                 await turn(lane, lambda tx: tx.done(3))

@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pytest
+
 from broker.ports import Clock, Leaf, Transport
 from broker.transport.database import open_database
 from broker.transport.embedded import EmbeddedTransport
 from broker.transport.tables import TABLES
-from tests.contracts.engine import Engine
-from tests.contracts.lane_contract import LaneContract
+from tests.contracts.engine import INBOX, Engine, owned, story, turn
+from tests.contracts.lane_contract import LaneContract, break_off, whole_turn
 from tests.contracts.ownership_contract import LeaseContract
 from tests.contracts.transport_contract import TransportContract
 
@@ -39,7 +41,21 @@ class Embedded(Engine):
 
 
 class TestEmbeddedTransport(Embedded, TransportContract):
-    """Topics and records."""
+    """Topics and records, and that a record which is lost shows: broker/care/soundness.py rests on it."""
+
+    @story
+    async def test_numbers_are_counted_from_0_without_a_gap_whoever_writes_and_whatever_fails(self) -> None:
+        async with self.opened() as here, self.opened() as there, owned(here) as (lane, _):
+            before = [*await here.publish(INBOX, [b"a letter"]), *await there.publish(INBOX, [b"a letter"] * 2)]
+            with pytest.raises(ZeroDivisionError):
+                await turn(lane, whole_turn, break_off)
+            await turn(lane, whole_turn)
+        async with self.opened() as again:
+            after = await again.publish(INBOX, [b"a letter"])
+
+            assert before == [0, 1, 2]
+            assert [record.offset for record in await again.read(INBOX, 0, 100, 0)] == [0, 1, 2, 3, 4, *after]
+            assert list(after) == [5]
 
 
 class TestEmbeddedLane(Embedded, LaneContract):

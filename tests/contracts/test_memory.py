@@ -82,6 +82,20 @@ class TestMemoryLane(Memory, LaneContract):
         assert copy.contents() != before
 
 
+class Gappy(Memory):
+    """A disk on which numbers have gaps."""
+
+    disks: ClassVar[defaultdict[Path, MemoryDisk]] = defaultdict(lambda: MemoryDisk(leaves_gaps=True))
+
+
+class TestGappyTransport(Gappy, TransportContract):
+    """Topics and records, and numbers that no record has."""
+
+
+class TestGappyLane(Gappy, LaneContract):
+    """Turns, and numbers that no record has."""
+
+
 class TestMemoryOwnership(Memory, LeaseContract):
     """Owners, all of them in one process."""
 
