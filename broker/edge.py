@@ -11,7 +11,8 @@ from broker.care.standing import Standing
 from broker.errors import HubForked, HubUnreachable, NotThere
 from broker.ledger.merkle import Proof
 from broker.ledger.window import LedgerWindow
-from broker.ports import Transport
+from broker.numbered import Numbered
+from broker.ports import Record, Transport
 from broker.sealing.notification import SealedNotification
 from broker.topics import DIRECTORY, INPUT, inbox
 from schemas import Mailbox
@@ -64,13 +65,13 @@ class LocalEdge:
         offsets = await self._transport.publish(INPUT, records)
         self.taken_to = max(self.taken_to, offsets[-1] + 1)
 
-    async def inbox(self, mailbox: Mailbox, start: int, items_max: int, wait_ms: int) -> Sequence[bytes]:
+    async def inbox(self, mailbox: Mailbox, start: int, items_max: int, wait_ms: int) -> Sequence[Numbered]:
         """See `Link.inbox`."""
-        return [record.value for record in await self._transport.read(inbox(mailbox), start, items_max, wait_ms)]
+        return _numbered(await self._transport.read(inbox(mailbox), start, items_max, wait_ms))
 
-    async def directory(self, start: int, items_max: int) -> Sequence[bytes]:
+    async def directory(self, start: int, items_max: int) -> Sequence[Numbered]:
         """See `Link.directory`."""
-        return [record.value for record in await self._transport.read(DIRECTORY, start, items_max, 0)]
+        return _numbered(await self._transport.read(DIRECTORY, start, items_max, 0))
 
     async def consistency(self, log: str, sizes: Sequence[int]) -> Sequence[Proof]:
         """See `Link.consistency`."""
@@ -90,3 +91,7 @@ class LocalEdge:
         """A ledger that is read behind the lane does not lack what a desk was shown; it would look like a fork."""
         if self._catch_up is not None:
             await self._catch_up()
+
+
+def _numbered(records: Sequence[Record]) -> list[Numbered]:
+    return [Numbered(record.offset, record.value) for record in records]

@@ -4,16 +4,21 @@ What it says counts for nothing: the signed head inside does. So `type` is const
 hour. Both sides of the form stand here. Source: CloudEvents 1.0.2, sections 3 and JSON event format.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from broker.numbered import Numbered, ascend_from
 from schemas import Mailbox
 from schemas.strict import NotStrict, b64_decode, b64_encode, json_decode, json_encode
 
 MEDIA_TYPE = "application/cloudevents+json"
 BATCH_MEDIA_TYPE = "application/cloudevents-batch+json"
+
+NUMBER_PATTERN = r"^(0|[1-9][0-9]{0,15})$"
+"""How an item's number is spelt: in decimal digits, and in one way."""
 
 _REQUIRED = ("specversion", "id", "source", "type")
 _OPTIONAL = ("time", "datacontenttype")
@@ -57,43 +62,50 @@ def unwrap_notification(data: bytes) -> bytes:
         raise NotAnEvent(str(error)) from None
 
 
-def wrap_items(items: Sequence[bytes], mailbox: Mailbox, start: int) -> bytes:
-    """The batch of events that carries these items of an inbox, numbered from *start*.
+def wrap_items(items: Sequence[Numbered], mailbox: Mailbox) -> bytes:
+    """The batch of events that carries these items of an inbox.
 
     An item that is no JSON of our spelling travels as `data_base64`: it must not stop those behind it, and the desk
     that refuses it keeps the very bytes.
     """
-    return json_encode([_item(item, number, mailbox) for number, item in enumerate(items, start=start)])
+    return json_encode([_event_of(item, mailbox) for item in items])
 
 
-def unwrap_items(data: bytes, start: int) -> list[bytes]:
-    """The items that a batch carries, which must be numbered from *start* without a gap.
+def unwrap_items(data: bytes, start: int) -> list[Numbered]:
+    """The items that a batch carries, whose numbers must ascend from *start*.
 
     Raises:
-        NotAnEvent: not such a batch.
+        NotAnEvent: not such a batch. Nothing of it is taken.
     """
     try:
         events = json_decode(data)
         if not isinstance(events, list):
             raise NotAnEvent("not a batch")
-        for number, event in enumerate(events, start=start):
-            if not isinstance(event, dict) or event.get("id") != str(number):
-                raise NotAnEvent("not the items that were asked for")
-        return [_content(event, EventType.ITEM) for event in events]
+        items = [_item(event) for event in events]
     except NotStrict as error:
         raise NotAnEvent(str(error)) from None
+    if not ascend_from(start, (item.number for item in items)):
+        raise NotAnEvent("not the items that were asked for")
+    return items
 
 
-def _item(item: bytes, number: int, mailbox: Mailbox) -> dict[str, Any]:
+def _event_of(item: Numbered, mailbox: Mailbox) -> dict[str, Any]:
     try:
-        match json_decode(b"[[" + item + b"]]"):  # as deep as it will stand in the batch, where a desk reads it
-            case [[data]] if json_encode(data) == item:
-                return _event(EventType.ITEM, str(number), mailbox, data)
+        match json_decode(b"[[" + item.data + b"]]"):  # as deep as it will stand in the batch, where a desk reads it
+            case [[data]] if json_encode(data) == item.data:
+                return _event(EventType.ITEM, str(item.number), mailbox, data)
     except NotStrict:
         pass
-    event = _event(EventType.ITEM, str(number), mailbox, None)
+    event = _event(EventType.ITEM, str(item.number), mailbox, None)
     del event["data"]
-    return event | {"data_base64": b64_encode(item)}
+    return event | {"data_base64": b64_encode(item.data)}
+
+
+def _item(event: Any) -> Numbered:
+    data = _content(event, EventType.ITEM)
+    if re.fullmatch(NUMBER_PATTERN, event["id"]) is None:
+        raise NotAnEvent("an item without a number")
+    return Numbered(int(event["id"]), data)
 
 
 def _event(type: EventType, id: str, mailbox: Mailbox, data: Any) -> dict[str, Any]:

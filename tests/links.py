@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from broker.client import Link
 from broker.ledger.merkle import Proof
+from broker.numbered import Numbered
 from schemas import Mailbox
 
 
@@ -23,11 +24,11 @@ class Passing:
         """See `Link.submit`."""
         await self.link.submit(notification)
 
-    async def inbox(self, mailbox: Mailbox, start: int, items_max: int, wait_ms: int) -> Sequence[bytes]:
+    async def inbox(self, mailbox: Mailbox, start: int, items_max: int, wait_ms: int) -> Sequence[Numbered]:
         """See `Link.inbox`."""
         return await self.link.inbox(mailbox, start, items_max, wait_ms)
 
-    async def directory(self, start: int, items_max: int) -> Sequence[bytes]:
+    async def directory(self, start: int, items_max: int) -> Sequence[Numbered]:
         """See `Link.directory`."""
         return await self.link.directory(start, items_max)
 

@@ -4,8 +4,9 @@ from typing import Any
 
 from broker.api.access import TOKEN_PATH
 from broker.assertions import ASSERTION_TYPE, BYTES_MAX
-from broker.envelope import DATA_TYPES, EventType
+from broker.envelope import DATA_TYPES, NUMBER_PATTERN, EventType
 from broker.ledger.checkpoint import NOTE_BYTES_MAX
+from broker.numbered import NUMBER_MAX
 
 _B64U = r"^[A-Za-z0-9_-]*$"
 
@@ -24,6 +25,12 @@ OBJECT: dict[str, Any] = {"type": "object"}
 TEXT: dict[str, Any] = {"type": "string"}
 
 
+_IDS: dict[EventType, dict[str, Any]] = {
+    EventType.NOTIFICATION: {"type": "string", "minLength": 1},
+    EventType.ITEM: {"type": "string", "pattern": NUMBER_PATTERN, "description": "Its number in the inbox."},
+}
+
+
 def event(type: EventType) -> dict[str, Any]:
     """A CloudEvent that carries this."""
     return {
@@ -32,7 +39,7 @@ def event(type: EventType) -> dict[str, Any]:
         "required": ["specversion", "id", "source", "type"],
         "properties": {
             "specversion": {"const": "1.0"},
-            "id": {"type": "string", "minLength": 1},
+            "id": _IDS[type],
             "source": {"type": "string", "minLength": 1, "description": "A mailbox."},
             "type": {"const": type.value},
             "time": {"type": "string", "description": "The hour."},
@@ -46,7 +53,14 @@ def event(type: EventType) -> dict[str, Any]:
 
 TAKEN = _closed({"id": {"type": "string", "description": "The notification's."}})
 
-ITEMS = _closed({"items": {"type": "array", "items": {"type": "string", "pattern": _B64U}}})
+_ITEM = _closed(
+    {
+        "number": {"type": "integer", "minimum": 0, "maximum": NUMBER_MAX},
+        "data": {"type": "string", "pattern": _B64U},
+    }
+)
+
+ITEMS = _closed({"items": {"type": "array", "items": _ITEM}})
 
 PROOFS = _closed(
     {

@@ -18,6 +18,7 @@ from broker.envelope import BATCH_MEDIA_TYPE, MEDIA_TYPE, EventType, NotAnEvent,
 from broker.errors import NotThere, RecordsGone
 from broker.ledger.checkpoint import NOTE_BYTES_MAX, CheckpointRejected
 from broker.ledger.merkle import SIZE_MAX
+from broker.numbered import page_of
 from broker.sealing.head import LIFE, HeadFields
 from broker.sealing.notification import BYTES_MAX, SealedNotification
 from broker.sealing.rejection import Rejected
@@ -36,7 +37,7 @@ _SIZES_MAX = 101
 _LIMITED = (problems.TOO_MANY, problems.BUSY)
 _FOR_DESKS = (problems.UNAUTHENTICATED, *_LIMITED)
 
-_POSITION = Annotated[int, Query(ge=0, lt=2**53, description="The first number that is wanted, counted from 0.")]
+_POSITION = Annotated[int, Query(ge=0, lt=2**53, description="The first number that is wanted.")]
 _T = TypeVar("_T")
 _NAME = Annotated[str, Path(pattern=r"^[a-z0-9]+(?:[-_.][a-z0-9]+)*$", max_length=64)]
 
@@ -111,6 +112,11 @@ def _listening(router: APIRouter, parts: Parts) -> None:
         summary="Read an inbox",
         description="""The items of the desk's own inbox from a number on: letters, key packages, receipts,
 each with its ledger entry and the proof of it. Nothing is taken away by reading: the place is the reader's to keep.
+
+The `id` of an event is the number of its item. Numbers ascend; there may be gaps, and a gap says nothing. The next
+place to read from is the last number + 1, and reading from a number without an item begins at the next one that is
+there.
+
 With `wait_s` the answer waits until something comes.""",
         responses={
             200: {
@@ -141,19 +147,19 @@ With `wait_s` the answer waits until something comes.""",
         sent, size = [], 0
         for item in items or ():
             sent.append(item)
-            size += len(item)
+            size += len(item.data)
             if size > _ITEMS_BYTES_MAX:
                 break
         # A desk that was revoked while it waited hears nothing more.
         parts.check_live(caller)
-        return Response(wrap_items(sent, caller.mailbox, start), media_type=BATCH_MEDIA_TYPE)
+        return Response(wrap_items(sent, caller.mailbox), media_type=BATCH_MEDIA_TYPE)
 
     @router.get(
         "/v1/directory/items",
         summary="Read the directory",
         description="""The directory's signed events, and the signed checkpoints over them, from a number on:
-exactly the bytes that were signed, each in base64url. Every desk reads all of it, so that nobody can quietly be
-given other keys.""",
+exactly the bytes that were signed, each in base64url, with its number. Numbers are as those of an inbox. Every desk
+reads all of it, so that nobody can quietly be given other keys.""",
         responses={
             200: {"description": "The items.", "content": {"application/json": {"schema": forms.ITEMS}}},
             **documented(*_FOR_DESKS, problems.NOT_AS_ASKED),
@@ -163,8 +169,7 @@ given other keys.""",
     async def read_directory(
         _caller: Caller, start: _POSITION = 0, limit: Annotated[int, Query(ge=1, le=_EVENTS_MAX)] = _EVENTS_MAX
     ) -> Response:
-        items = await parts.edge.directory(start, limit)
-        return JSONResponse({"items": [b64u_encode(item) for item in items]})
+        return JSONResponse(page_of(await parts.edge.directory(start, limit)))
 
 
 def _ledgers(router: APIRouter, parts: Parts) -> None:

@@ -36,9 +36,11 @@ async def measure_latency(here: World, per_second: float, seconds: float) -> Lat
     arrived: list[float] = []
 
     async def listen() -> None:
+        end = start
         while len(arrived) < len(sealed):
-            items = await edge.inbox(mailbox, start + len(arrived), 1_000, 1_000)
+            items = await edge.inbox(mailbox, end, 1_000, 1_000)
             arrived.extend([time.perf_counter() - began_s] * len(items))
+            end = items[-1].number + 1 if items else end
 
     async def hand_over() -> None:
         handed: set[asyncio.Task[None]] = set()
@@ -70,5 +72,5 @@ async def _commit_ms(here: World) -> float:
 async def _end(here: World) -> int:
     end = 0
     while records := await here.tellwise.transport.read(inbox(here.told[-1]), end, 1_000, 0):
-        end += len(records)
+        end = records[-1].offset + 1
     return end

@@ -60,19 +60,26 @@ class DirectoryReader:
 
     async def _read(self) -> None:
         self._load()
-        waiting: list[bytes] = []
-        while items := await self._link.directory(self._read_to + len(waiting), _ITEMS_MAX):
-            for data in items:
-                waiting.append(data)
+        events: list[bytes] = []
+        start = self._read_to
+        while items := await self._link.directory(start, _ITEMS_MAX):
+            for number, data in items:
+                start = number + 1
                 note = _checkpoint(data)
-                if note is not None:
-                    is_ours = self._believe(waiting[:-1], note, self._read_to + len(waiting))
-                    waiting = []
-                    if not is_ours:
-                        break
+                if note is None:
+                    events.append(data)
+                    continue
+                is_ours = self._believe(events, note, number)
+                events = []
+                if not is_ours:
+                    start = self._read_to
+                    break
 
-    def _believe(self, events: list[bytes], note: bytes, position: int) -> bool:
-        """Take events that a checkpoint covers. False if another process was quicker: then we have what it took."""
+    def _believe(self, events: list[bytes], note: bytes, number: int) -> bool:
+        """Take events that the checkpoint of this number covers.
+
+        False if another process was quicker: then we have what it took.
+        """
         try:
             directory, frontier = self._after(events)
             hub = directory.hub
@@ -84,7 +91,7 @@ class DirectoryReader:
         except (Rejected, CheckpointRejected) as error:
             with self._store.transaction():
                 reason = error.reason if isinstance(error, Rejected) else Reason.PROOF
-                self._store.put_incident(position, reason, note)
+                self._store.put_incident(number, reason, note)
             raise OpeningRefused from None
         with self._store.transaction():
             is_ours = self._store.position(DIRECTORY) == self._read_to
@@ -92,11 +99,11 @@ class DirectoryReader:
                 for index, event in enumerate(events, start=self._frontier.size):
                     self._store.put_event(index, event)
                 self._store.keep_checkpoint(checkpoint, note)
-                self._store.move(DIRECTORY, position)
+                self._store.move(DIRECTORY, number + 1)
         if not is_ours:
             self._load()
             return False
-        self._read_to = position
+        self._read_to = number + 1
         self.directory, self._frontier = directory, frontier
         return True
 

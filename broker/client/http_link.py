@@ -18,6 +18,7 @@ from broker.assertions import APART_MAX_S, ASSERTION_TYPE, make_assertion
 from broker.envelope import MEDIA_TYPE, NotAnEvent, unwrap_items, wrap_notification
 from broker.errors import ClockApart, HubForked, HubUnreachable, NotAdmitted, RecordsGone
 from broker.ledger.merkle import DIGEST_BYTES, Digest, Proof
+from broker.numbered import Numbered, items_of
 from broker.ports import Clock
 from broker.sealing.entropy import Entropy
 from broker.sealing.notification import SealedNotification
@@ -25,7 +26,7 @@ from broker.sealing.rejection import Reason, Rejected
 from broker.sealing.signatures import Signer
 from broker.settings import is_loopback
 from schemas import DeskId, Mailbox
-from schemas.strict import NotStrict, b64_decode, b64u_decode, json_decode
+from schemas.strict import NotStrict, b64_decode, json_decode
 
 _ANSWER_BYTES_MAX = 32 * 2**20
 _CONNECT_S = 10.0
@@ -96,7 +97,7 @@ class HttpLink:
             raise Rejected(Reason.FORM)
         raise HubUnreachable(f"it answers {status}")
 
-    async def inbox(self, mailbox: Mailbox, start: int, items_max: int, wait_ms: int) -> Sequence[bytes]:
+    async def inbox(self, mailbox: Mailbox, start: int, items_max: int, wait_ms: int) -> Sequence[Numbered]:
         """See `Link.inbox`."""
         self._mailbox = mailbox
         query = {"start": start, "limit": items_max, "wait_s": wait_ms // 1_000}
@@ -111,13 +112,13 @@ class HttpLink:
         except NotAnEvent as error:
             raise HubUnreachable("its answer is not the inbox that was asked for") from error
 
-    async def directory(self, start: int, items_max: int) -> Sequence[bytes]:
+    async def directory(self, start: int, items_max: int) -> Sequence[Numbered]:
         """See `Link.directory`."""
         answer = _members(await self._get("/v1/directory/items", {"start": start, "limit": items_max}))
         try:
-            return [b64u_decode(item) for item in answer["items"]]
-        except (KeyError, TypeError, NotStrict) as error:
-            raise HubUnreachable("its answer is not the directory") from error
+            return items_of(answer, start)
+        except NotStrict as error:
+            raise HubUnreachable("its answer is not the directory that was asked for") from error
 
     async def consistency(self, log: str, sizes: Sequence[int]) -> Sequence[Proof]:
         """See `Link.consistency`."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from broker.ledger.merkle import Proof
+from broker.numbered import Numbered
 from schemas import Mailbox
 
 
@@ -27,15 +28,19 @@ class Link(Protocol):
             ClockApart: it comes from the hub's future.
         """
 
-    async def inbox(self, mailbox: Mailbox, start: int, items_max: int, wait_ms: int) -> Sequence[bytes]:
-        """The items of an inbox from number *start*, counted from 0; empty if none came within *wait_ms*.
+    async def inbox(self, mailbox: Mailbox, start: int, items_max: int, wait_ms: int) -> Sequence[Numbered]:
+        """The items of an inbox from number *start* on; empty if none came within *wait_ms*.
+
+        Numbers ascend and may have gaps: those that are missing say nothing. The next place to read from is the last
+        number + 1.
 
         Raises:
             RecordsGone: the hub has removed some of them, because nobody came for them for very long.
         """
 
-    async def directory(self, start: int, items_max: int) -> Sequence[bytes]:
-        """The directory's events and checkpoints from number *start*, counted from 0."""
+    async def directory(self, start: int, items_max: int) -> Sequence[Numbered]:
+        """The directory's events and checkpoints from number *start* on, numbered as an inbox is; empty if there are
+        none."""
 
     async def consistency(self, log: str, sizes: Sequence[int]) -> Sequence[Proof]:
         """For each two neighbours of *sizes* the proof that the ledger only grew from one to the other.

@@ -88,7 +88,7 @@ class Field(StrEnum):
     ID = "id"
     """Of a notification: chosen at random, and no capability rests on knowing it."""
     ITEM = "item"
-    """The place of an item in an inbox, counted from 0."""
+    """The number of an item in its inbox."""
     REASON = "reason"
     """A word of a closed list, or the name of an exception's class."""
     LOG = "log"

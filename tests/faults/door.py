@@ -79,8 +79,8 @@ class Door:
     async def _new_items(self, desk: DeskId) -> list[bytes]:
         mailbox = self.here.tellwise.directory.desk(desk).mailbox
         items = await self.here.tellwise.edge.inbox(mailbox, self._looked_to[desk], 10_000, 0)
-        self._looked_to[desk] += len(items)
-        return list(items)
+        self._looked_to[desk] = items[-1].number + 1 if items else self._looked_to[desk]
+        return [item.data for item in items]
 
 
 def live_an_evening(folder: Path) -> Path:

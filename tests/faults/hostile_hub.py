@@ -18,6 +18,7 @@ from broker.ledger.checkpoint import Checkpoint, sign_note
 from broker.ledger.entries import Disclosure, Filler
 from broker.ledger.merkle import EMPTY, Proof, grow, leaf_hash
 from broker.ledger.proofs import InclusionProof, format_proof
+from broker.numbered import Numbered
 from broker.sealing.compartments import Belonging, Compartment, seal
 from broker.sealing.entropy import system_entropy
 from broker.sealing.jwe import open_key_package
@@ -47,13 +48,13 @@ class HostileLink:
     async def submit(self, notification: bytes) -> None:
         """Take it, and lose it."""
 
-    async def inbox(self, mailbox: Mailbox, start: int, items_max: int, wait_ms: int) -> Sequence[bytes]:
+    async def inbox(self, mailbox: Mailbox, start: int, items_max: int, wait_ms: int) -> Sequence[Numbered]:
         """See `Link.inbox`."""
-        return self.items[start : start + items_max]
+        return numbered(self.items)[start : start + items_max]
 
-    async def directory(self, start: int, items_max: int) -> Sequence[bytes]:
+    async def directory(self, start: int, items_max: int) -> Sequence[Numbered]:
         """See `Link.directory`."""
-        return self.events[start : start + items_max]
+        return numbered(self.events)[start : start + items_max]
 
     async def consistency(self, log: str, sizes: Sequence[int]) -> Sequence[Proof]:
         """See `Link.consistency`."""
@@ -88,7 +89,7 @@ async def listen(day: Path, folder: Path, desk: DeskId, items: Sequence[bytes]) 
     heard = Heard()
     try:
         await listener.meet()
-        for item in items:
+        for item in numbered(items):
             try:
                 listener._inbox.take(item, heard)
             except OpeningRefused:
@@ -197,6 +198,11 @@ class Operator:
         checkpoint = Checkpoint(LANE, size, grown.frontier.root())
         note = sign_note(checkpoint, self.keys.ledger, self.keys.sign_ledger)
         return Item(kind, content, entry, format_proof(InclusionProof(0, grown.proofs[0], note))).to_bytes()
+
+
+def numbered(items: Sequence[bytes]) -> list[Numbered]:
+    """Items as they lie in a topic that lost none and has no gap."""
+    return [Numbered(number, data) for number, data in enumerate(items)]
 
 
 def line() -> dict[str, Any]:

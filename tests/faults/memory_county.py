@@ -1,5 +1,7 @@
 """The county of county.py in memory: the hub's core and real desks over the engine without a file, one turn at a time.
 
+The numbers of records have gaps, as an engine may leave them: who gets by with them gets by without.
+
 Nothing happens by itself: a test says when a turn is made, how it fails, when a desk listens, and what time it is. What
 is kept in files otherwise, keys and desks' databases, is in memory too. A hub that was founded and whose desks were
 registered is made once in a process; every county begins with a copy of it.
@@ -7,6 +9,7 @@ registered is made once in a process; every county begins with a copy of it.
 
 import asyncio
 import random
+from bisect import bisect_left
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -92,7 +95,7 @@ def origin() -> Origin:
         for kid in ("ledger", "voice", "directory"):  # the store keeps in memory what it was asked for
             keys.store.public(kid)
     trust = Trust.of(hub=HUB, kid=keys.directory.kid, pub=b64u_encode(keys.store.public("directory")))
-    made = MemoryCounty(Origin(keys, trust, desk_keys, MemoryDisk(), {}), system_entropy)
+    made = MemoryCounty(Origin(keys, trust, desk_keys, MemoryDisk(leaves_gaps=True), {}), system_entropy)
     made.found()
     signed = [desk for desk in EVERYBODY if desk.signed]
     for desk in signed:
@@ -264,7 +267,7 @@ class MemoryCounty:
             keys=self._origin.keys,
             directory=self._stored_directory(),
             rows=Rows(self._lane, self._vault),
-            position=self._lane.position,
+            done=bisect_left(self.disk.numbers[INPUT, 0], self._lane.position),
             topics={topic: values for (topic, _), values in self.disk.topics.items()},
             events=[leaf.entry for leaf in self.disk.ledgers[DIRECTORY_LOG]],
             entries=[(index, leaf.entry) for index, leaf in leaves],

@@ -136,8 +136,8 @@ class Remains:
     directory: Directory
     rows: Rows
     """The lane's, without changes."""
-    position: int
-    """Of the lane in its input."""
+    done: int
+    """With how many records of its input the lane is done."""
     topics: Mapping[str, Sequence[bytes]]
     events: Sequence[bytes]
     """The directory's ledger."""
@@ -152,8 +152,8 @@ class Remains:
         owed = pending(self.rows)
         submitted = list(self.topics.get(INPUT, ()))
         return Stored(
-            done=submitted[: self.position],
-            unread=submitted[self.position :],
+            done=submitted[: self.done],
+            unread=submitted[self.done :],
             directory_events=Counter(self.events),
             entries={index: (data, read_entry(data)) for index, data in self.entries},
             details=dict(self.details),
@@ -238,7 +238,7 @@ def read_stored(folder: Path) -> Stored:
                 keys=keys,
                 directory=directory_of(folder),
                 rows=Rows(_Committed(reader), Vault(keys, system_entropy)),
-                position=reader.position(lane_name((INPUT, 0))),
+                done=reader.position(lane_name((INPUT, 0))),  # here numbers have no gaps
                 topics={topic: _topic(path, topic) for topic in _topics(path)},
                 events=[event for _, event in ledgers.entries(f"{hub}/directory")],
                 entries=ledgers.entries(f"{hub}/lane-0"),

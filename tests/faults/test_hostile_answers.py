@@ -32,7 +32,7 @@ Writer = asyncio.StreamWriter
 
 ASKED: dict[str, Ask] = {
     "inbox": lambda link: link.inbox(Mailbox("A" * 22), 3, 100, 0),
-    "directory": lambda link: link.directory(0, 100),
+    "directory": lambda link: link.directory(3, 100),
     "consistency": lambda link: link.consistency(LANE, [1, 2]),
 }
 EVERY = pytest.mark.parametrize("ask", ASKED.values(), ids=ASKED.keys())
@@ -95,7 +95,7 @@ NO_ANSWER: dict[str, bytes] = {
     "nested without end": answer(b"[" * 10_000),
     "a member twice": answer(b'{"items":[],"items":[],"proofs":[],"proofs":[]}'),
     "an event of another number": answer(
-        b'[{"specversion":"1.0","type":"tellwise.item.v1","source":"x","id":"9","data":{}}]'
+        b'[{"specversion":"1.0","type":"tellwise.item.v1","source":"x","id":"2","data":{}}]'
     ),
     "a way elsewhere": answer(b"", "307 Temporary Redirect", "Location: http://127.0.0.1:1/"),
     "a way elsewhere for good": answer(b"", "301 Moved Permanently", "Location: https://other.invented.example/"),
@@ -121,6 +121,66 @@ async def test_what_is_no_answer_is_a_hub_that_cannot_be_reached(ask: Ask, said:
 
     assert len(str(refused.value)) < 120
     assert "hotel" not in str(refused.value)
+
+
+def items(*numbers: object) -> dict[str, bytes]:
+    """Each answer in which items may come, with these numbers."""
+    event = {"specversion": "1.0", "type": "tellwise.item.v1", "source": "x", "data": {}}
+    in_directory = [{"number": number, "data": "e30"} for number in numbers]
+    return {
+        "inbox": json.dumps([event | {"id": str(number)} for number in numbers]).encode(),
+        "directory": json.dumps({"items": in_directory}).encode(),
+    }
+
+
+BOTH = pytest.mark.parametrize("where", ["inbox", "directory"])
+
+
+@BOTH
+@pytest.mark.parametrize("numbers", [(), (3,), (3, 4, 5), (4,), (3, 70, 71), (2**40, 2**53 - 2)])
+@story
+async def test_numbers_that_ascend_from_the_place_that_was_asked_for_are_taken(
+    where: str, numbers: tuple[int, ...]
+) -> None:
+    async with a_hub_that_says(answer(TOKEN), answer(items(*numbers)[where])) as link:
+        assert await ASKED[where](link) == [(number, b"{}") for number in numbers]
+
+
+HOSTILE_NUMBERS: dict[str, tuple[object, ...]] = {
+    "the one before": (2, 3),
+    "the first": (0,),
+    "below nothing": (-1,),
+    "descending": (3, 5, 4),
+    "repeated": (3, 4, 4),
+    "begun again": (3, 4, 3, 4),
+    "the last before nobody can ask for the next": (3, 2**53 - 1),
+    "beyond what JSON has": (3, 2**53),
+    "the largest that a database has": (3, 2**63 - 1),
+    "beyond what a database has": (3, 2**63),
+    "beyond what a processor has": (3, 2**64),
+    "of four thousand digits": (3, 10**4_000),
+    "half": (3, 4.5),
+    "with a point": (3, 4.0),
+    "true": (3, True),
+    "null": (3, None),
+    "a word": (3, "four"),
+    "in digits of another script": (3, "٤"),
+    "with a zero before": (3, "04"),
+    "with a sign": (3, "+4"),
+}
+
+
+@BOTH
+@pytest.mark.parametrize("numbers", HOSTILE_NUMBERS.values(), ids=HOSTILE_NUMBERS.keys())
+@story
+async def test_of_an_answer_with_a_number_that_cannot_be_nothing_is_taken(
+    where: str, numbers: tuple[object, ...]
+) -> None:
+    async with a_hub_that_says(answer(TOKEN), answer(items(*numbers)[where])) as link:
+        with pytest.raises(HubUnreachable, match="that was asked for") as refused:
+            await ASKED[where](link)
+
+    assert len(str(refused.value)) < 120
 
 
 @pytest.mark.parametrize(

@@ -96,18 +96,19 @@ def test_a_directory_that_was_tampered_with_is_not_believed(
 ) -> None:
     link = HostileLink(world.day, forge(world, directory_topic(world.day)), world.inboxes[US])
 
-    async def hear() -> tuple[list[Reason], int]:
+    async def hear() -> tuple[list[tuple[int, Reason]], int]:
         desk = open_desk(world.prepared(tmp_path, US), US, link, MovedClock())
         with pytest.raises(OpeningRefused, match=r"^refused$"):
             await desk.hear()
         incidents, letters = desk.store.incidents(), desk.store.letters()
         desk.close()
-        return [reason for _, reason in incidents], len(letters)
+        return incidents, len(letters)
 
     noted, letters = asyncio.run(hear())
 
-    assert set(noted) <= reasons
+    assert {reason for _, reason in noted} <= reasons
     assert noted
+    assert [is_event(link.events[number]) for number, _ in noted] == [False] * len(noted)  # the checkpoints' own
     assert letters == 0
 
 

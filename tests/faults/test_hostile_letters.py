@@ -27,7 +27,7 @@ from tests.contracts.clock import MovedClock
 from tests.faults.canaries import canaries_under
 from tests.faults.county import open_desk
 from tests.faults.forged_items import FORGED, US, Parts, World, live_in_a_world
-from tests.faults.hostile_hub import HostileLink, Listened
+from tests.faults.hostile_hub import HostileLink, Listened, numbered
 from tests.faults.stored import directory_of, directory_topic
 from tests.faults.tampering import with_byte
 from tests.personas import CANARIES, DESKS, PRESTON_HOUSING
@@ -163,7 +163,7 @@ def test_what_a_caller_is_given_is_one_class_and_one_text(world: World, tmp_path
     async def take_each() -> None:
         desk = open_desk(world.prepared(tmp_path, US), US, link, MovedClock())
         await desk.hear()
-        for item in (*forged, *RAW.values()):
+        for item in numbered([world.package, *forged, *RAW.values()])[1:]:
             with pytest.raises(OpeningRefused) as refused:
                 desk._inbox.take(item, Heard())
             seen.add((type(refused.value), refused.value.args, refused.value.__cause__, repr(vars(refused.value))))

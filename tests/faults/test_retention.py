@@ -197,7 +197,7 @@ async def test_what_is_removed_is_in_neither_file_nor_log_any_more(tmp_path: Pat
         await a_case(here)
         await here.say(THEM, moved(ONYX, to=BLACKBURN, old=PRESTON))
         mailbox = here.tellwise.directory.desk(US).mailbox
-        canary = (await here.tellwise.edge.inbox(mailbox, 0, 100, 0))[-1][200:260]
+        canary = (await here.tellwise.edge.inbox(mailbox, 0, 100, 0))[-1].data[200:260]
         before = traces(tmp_path, canary)
         for _ in range(18):
             await a_day(here, clock, keeps)

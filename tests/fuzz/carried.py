@@ -3,7 +3,7 @@
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -12,10 +12,11 @@ from broker.assertions import Assertions, make_assertion
 from broker.client.card import card_of, read_card, write_card
 from broker.envelope import NotAnEvent, unwrap_items, unwrap_notification, wrap_items, wrap_notification
 from broker.errors import CardRefused
+from broker.numbered import Numbered, items_of, page_of
 from broker.sealing.entropy import system_entropy
 from broker.sealing.rejection import Reason, Rejected
 from broker.sealing.signatures import Typ, sign
-from schemas import NotStrict, SchemaRefused
+from schemas import Mailbox, NotStrict, SchemaRefused
 from schemas.strict import (
     JSON_DEPTH_MAX,
     b64_decode,
@@ -32,6 +33,11 @@ from tests.fuzz.material import READER, Material
 from tests.fuzz.target import Target
 from tests.personas import BLACKBURN, CONTROLS, POLICE, PRESTON
 
+_START = 5
+"""From where on items are asked for."""
+_NUMBERS = [
+    b"%d" % number for number in (0, 4, 5, 6, 7, 14, 2**31, 2**53 - 2, 2**53 - 1, 2**63 - 1, 2**63, 2**64, 10**400)
+]
 _HUB_URL = "https://hub.invented.example"
 
 
@@ -47,8 +53,9 @@ def targets(given: Material) -> Mapping[str, Target]:
         "base64": Target(_base64, (NotStrict,), [b"", b"AA", b"AAA", b"AAAA", b"-_-_", b"+/+/", b"AA==", b"AAA="]),
         "notification_event": Target(unwrap_notification, (NotAnEvent,), notifications),
         "item_events": Target(
-            lambda data: unwrap_items(data, 0), (NotAnEvent,), [wrap_items([*given.items, b"no item"], mailbox, 0)]
+            _item_events(mailbox), (NotAnEvent,), [wrap_items(_apart(given.items), mailbox)], _NUMBERS
         ),
+        "directory_page": Target(_directory_page, (NotStrict,), [json_encode(page_of(_apart(given.events)))], _NUMBERS),
         "assertion": Target(_assertion(given), (Rejected,), [assertion.encode()]),
         "assertion_said": Target(_assertion_said(given), (Rejected,), [b64u_decode(assertion.split(".")[1])]),
         "card": Target(_card(), (CardRefused,), [card]),
@@ -56,6 +63,37 @@ def targets(given: Material) -> Mapping[str, Target]:
         "door": Target(_door(given), (), [*given.said, *given.events, b"{}"]),
         "door_said": Target(_door_said(given), (NotStrict, SchemaRefused, Rejected), _plain(given)),
     }
+
+
+def _apart(items: Sequence[bytes]) -> list[Numbered]:
+    """With gaps between them, and what is no item behind them."""
+    return [Numbered(7 * place, item) for place, item in enumerate([*items, b"no item"], start=1)]
+
+
+def _item_events(mailbox: Mailbox) -> Callable[[bytes], None]:
+    def decode(data: bytes) -> None:
+        items = unwrap_items(data, _START)
+        _check_numbers(items)
+        assert unwrap_items(wrap_items(items, mailbox), _START) == items
+
+    return decode
+
+
+def _directory_page(data: bytes) -> None:
+    page = json_decode(data)
+    if not isinstance(page, dict):
+        raise NotStrict
+    items = items_of(page, _START)
+    _check_numbers(items)
+    assert page_of(items)["items"] == page["items"], "taken in another spelling"
+
+
+def _check_numbers(items: Sequence[Numbered]) -> None:
+    numbers = [item.number for item in items]
+    assert all(type(number) is int for number in numbers)
+    assert numbers == sorted(set(numbers)), "not ascending"
+    assert not numbers or numbers[0] >= _START, "before the place that was asked for"
+    assert not numbers or numbers[-1] < 2**53 - 1, "nobody could ask for the next"
 
 
 def _json(data: bytes) -> None:

@@ -11,7 +11,8 @@ NAMES = (
     *("sealed_notification", "head", "head_fields", "compartment", "padding", "key_package", "item", "letter", "cover"),
     *("package", "package_said", "receipt", "receipt_said", "facts", "compartments_in_clear"),
     *("proof", "note", "checkpoint", "verifier_key", "directory_event", "directory_event_said", "ledger_entry"),
-    *("frontier", "detail", "json", "base64", "notification_event", "item_events", "assertion", "assertion_said"),
+    *("frontier", "detail", "json", "base64", "notification_event", "item_events", "directory_page"),
+    *("assertion", "assertion_said"),
     *("card", "card_said", "door", "door_said"),
     *("csv_rows", "csv_cells", "csv_mapping", "jsonl_line", "hub_settings", "desk_settings", "trust"),
 )

@@ -50,9 +50,9 @@ async def test_a_question_waits_until_something_comes(tmp_path: Path) -> None:
         await here.desks[BLACKBURN_CHILDREN.name].hear()
         link = here.link(BLACKBURN_CHILDREN.name)
         mailbox = here.tellwise.directory.desk(BLACKBURN_CHILDREN.name).mailbox
-        before = len(await link.inbox(mailbox, 0, 100, 0))
+        before = (await link.inbox(mailbox, 0, 100, 0))[-1].number
 
-        asked = asyncio.create_task(link.inbox(mailbox, before, 100, 20_000))
+        asked = asyncio.create_task(link.inbox(mailbox, before + 1, 100, 20_000))
         await a_move_is_told(here)
         items = await asked
         await link.close()

@@ -58,7 +58,7 @@ async def test_police_are_told_that_it_was_accepted_with_the_proof_of_its_line_i
 
         assert stand(police) == [Sending.ACCEPTED]
         items = await here.tellwise.edge.inbox(here.tellwise.directory.desk(POLICE.name).mailbox, 0, 10, 0)
-        receipt = Item.from_bytes(items[-1])
+        receipt = Item.from_bytes(items[-1].data)
         entry = read_entry(receipt.entry)
         assert isinstance(entry, Collection)
         assert (entry.actor, entry.id, entry.kind) == (POLICE.name, said, "rso.address_changed")

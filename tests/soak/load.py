@@ -100,8 +100,8 @@ class Load:
 
     async def _read_on(self, desk: Told) -> int:
         items = await self.here.tellwise.edge.inbox(desk.mailbox, desk.end, 1_000, 0)
-        desk.end += len(items)
-        for data in items:
+        for number, data in items:
+            desk.end = number + 1
             item = Item.from_bytes(data)
             if item.kind is ItemKind.LETTER:
                 desk.ids.append(number_of(Head.parse(item.content["head"]).fields.id))

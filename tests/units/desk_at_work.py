@@ -20,6 +20,7 @@ from broker.client import Desk, StoredLetter
 from broker.client.adapter import Adapter, Work
 from broker.errors import HubUnreachable
 from broker.ledger.merkle import Proof
+from broker.numbered import Numbered
 from broker.ports import Clock
 from schemas import Mailbox, NotificationId
 from schemas.strict import b64u_encode
@@ -40,11 +41,11 @@ class Unreachable:
         """See `Link.submit`."""
         raise HubUnreachable("cut")
 
-    async def inbox(self, mailbox: Mailbox, start: int, items_max: int, wait_ms: int) -> Sequence[bytes]:
+    async def inbox(self, mailbox: Mailbox, start: int, items_max: int, wait_ms: int) -> Sequence[Numbered]:
         """See `Link.inbox`."""
         raise HubUnreachable("cut")
 
-    async def directory(self, start: int, items_max: int) -> Sequence[bytes]:
+    async def directory(self, start: int, items_max: int) -> Sequence[Numbered]:
         """See `Link.directory`."""
         raise HubUnreachable("cut")
 

@@ -18,6 +18,7 @@ from broker.envelope import (
     wrap_items,
     wrap_notification,
 )
+from broker.numbered import NUMBER_MAX, Numbered
 from schemas import Mailbox
 from schemas.strict import b64_encode, json_encode
 from tests.contracts.clock import MovedClock
@@ -144,9 +145,12 @@ def test_whatever_comes_is_an_event_or_refused(data: bytes) -> None:
 # --- items ------------------------------------------------------------------------------------------------------------
 
 
-@given(st.lists(st.binary(max_size=60) | JSON.map(json_encode), max_size=5), st.integers(0, 2**53))
-def test_items_come_out_as_they_went_in_whatever_they_are(items: list[bytes], start: int) -> None:
-    assert unwrap_items(wrap_items(items, MAILBOX, start), start) == items
+@given(st.dictionaries(st.integers(0, NUMBER_MAX), st.binary(max_size=60) | JSON.map(json_encode), max_size=5))
+def test_items_come_out_as_they_went_in_whatever_they_are(by_number: dict[int, bytes]) -> None:
+    items = [Numbered(number, by_number[number]) for number in sorted(by_number)]
+
+    assert unwrap_items(wrap_items(items, MAILBOX), 0) == items
+    assert unwrap_items(wrap_items(items, MAILBOX), min(by_number, default=9)) == items
 
 
 @pytest.mark.parametrize(
@@ -168,41 +172,68 @@ def test_items_come_out_as_they_went_in_whatever_they_are(items: list[bytes], st
 )
 def test_garbage_stops_none_behind_it_and_arrives_byte_for_byte(garbage: bytes) -> None:
     """The eight levels are as many as are read: inside a batch they would be two too many."""
-    good = json_encode({"letter": {"head": "AAAA"}})
+    items = [Numbered(7, garbage), Numbered(8, json_encode({"letter": {"head": "AAAA"}}))]
 
-    assert unwrap_items(wrap_items([garbage, good], MAILBOX, 7), 7) == [garbage, good]
+    assert unwrap_items(wrap_items(items, MAILBOX), 7) == items
 
 
 def test_another_library_reads_each_item() -> None:
     good = json_encode({"letter": {"head": "AAAA"}})
-    events = json.loads(wrap_items([good, b"\xff"], MAILBOX, 7))
+    events = json.loads(wrap_items([Numbered(7, good), Numbered(80, b"\xff")], MAILBOX))
 
     read = [from_structured_event(HTTPMessage({"content-type": MEDIA_TYPE}, json_encode(event))) for event in events]
 
-    assert [event.get_id() for event in read] == ["7", "8"]
+    assert [event.get_id() for event in read] == ["7", "80"]
     assert {event.get_type() for event in read} == {"tellwise.item.v1"}
     assert [event.get_data() for event in read] == [json.loads(good), b"\xff"]
 
 
-NUMBERED = json.loads(wrap_items([b"{}", b"{}", b"{}"], MAILBOX, 3))
+NUMBERED = json.loads(wrap_items([Numbered(3, b"{}"), Numbered(4, b"{}"), Numbered(9, b"{}")], MAILBOX))
+
+
+@pytest.mark.parametrize("start", [0, 2, 3])
+def test_a_batch_may_begin_later_than_where_it_was_asked_for_and_have_gaps(start: int) -> None:
+    assert [item.number for item in unwrap_items(json_encode(NUMBERED), start)] == [3, 4, 9]
+
+
+def test_the_largest_number_is_one_after_which_one_can_ask() -> None:
+    last = Numbered(2**53 - 2, b"{}")
+
+    assert unwrap_items(wrap_items([last], MAILBOX), last.number) == [last]
+    assert unwrap_items(wrap_items([], MAILBOX), last.number + 1) == []
+
+
+@pytest.mark.parametrize(
+    "id",
+    [
+        *(4, 4.0, "", "04", "+4", "-4", " 4", "4 ", "4\n", "4.0", "4e0", "0x4", "1_0", "٤", "⁴", "four"),
+        *(str(number) for number in (2**53 - 1, 2**53, 10**16 - 1, 10**16, 2**63 - 1, 2**63, 2**64 + 4)),
+        "9" * 5_000,
+    ],
+    ids=range(24),
+)
+def test_what_is_not_the_one_spelling_of_a_number_that_can_be_is_refused(id: Any) -> None:
+    unwrap_items(json_encode([NUMBERED[0], NUMBERED[1] | {"id": "4"}]), 0)  # this one is
+
+    with pytest.raises(NotAnEvent):
+        unwrap_items(json_encode([*NUMBERED[:1], NUMBERED[1] | {"id": id}]), 0)
 
 
 @pytest.mark.parametrize(
     "batch",
     [
-        NUMBERED[1:],
-        [NUMBERED[0], NUMBERED[2]],
         NUMBERED[::-1],
+        [NUMBERED[0], NUMBERED[2], NUMBERED[1]],
         [NUMBERED[0], NUMBERED[0]],
-        [NUMBERED[0] | {"id": 3}],
-        [NUMBERED[0] | {"id": "03"}],
+        [*NUMBERED, NUMBERED[2]],
+        [NUMBERED[0] | {"id": "2"}, *NUMBERED],
         [NUMBERED[0], "an item"],
         [NUMBERED[0], None],
         {"3": NUMBERED[0]},
         NUMBERED[0],
         None,
     ],
-    ids=range(11),
+    ids=range(10),
 )
 def test_a_batch_that_is_not_the_one_that_was_asked_for_is_refused(batch: Any) -> None:
     with pytest.raises(NotAnEvent):
