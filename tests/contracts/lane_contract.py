@@ -169,6 +169,21 @@ class LaneContract(Engine):
                 assert lane.position == position
 
     @story
+    async def test_what_turns_sent_is_read_from_any_number_though_each_turn_may_leave_a_gap(self) -> None:
+        letters = [b"letter %d" % n for n in range(6)]
+        async with self.opened() as transport, owned(transport) as (lane, _):
+            for two in (letters[:2], letters[2:4], letters[4:]):
+                await turn(lane, *(lambda tx, letter=letter: tx.send(INBOX, letter) for letter in two))
+            sent = await transport.read(INBOX, 0, 100, 0)
+            offsets = [record.offset for record in sent]
+
+            assert [record.value for record in sent] == letters
+            assert offsets == sorted(set(offsets))
+            for start in range(offsets[-1] + 2):
+                found = await transport.read(INBOX, start, 100, 0)
+                assert found == [record for record in sent if record.offset >= start]
+
+    @story
     async def test_an_empty_poll_ends_after_its_time(self) -> None:
         loop = asyncio.get_running_loop()
         async with self.opened() as transport, owned(transport) as (lane, _):

@@ -71,6 +71,12 @@ def test_what_is_not_quite_what_was_asked_for_is_refused_whole(items: list[Any])
         items_of(as_read(items), 3)
 
 
+@pytest.mark.parametrize("number", [True, False, 0.0, 1.0, "0", None])
+def test_what_python_takes_for_a_number_and_json_does_not_is_refused(number: Any) -> None:
+    with pytest.raises(NotStrict):
+        items_of(as_read([an_item(number)]), 0)
+
+
 @pytest.mark.parametrize(
     "page", [{}, {"items": None}, {"items": "AAAA"}, {"items": {"3": "AAAA"}}, {"items": an_item(3)}]
 )
