@@ -7,8 +7,8 @@ from pathlib import Path
 
 from broker.app import hub_folder, hub_keys
 from broker.client import Trust
-from broker.directory import Directory
-from broker.directory.topic import DirectoryTopic, with_record
+from broker.directory import Directory, directory_of
+from broker.directory.topic import DirectoryTopic
 from broker.ports import Clock
 from broker.registrar import Registrar
 from broker.sealing.entropy import Entropy
@@ -59,7 +59,4 @@ def read_directory(settings: HubSettings, path: Path) -> Directory:
     home = hub_folder(beside(path, settings.data))
     key = Trust.load(home / "trust.json").key
     with closing(Reader(home / DATABASE)) as reader:
-        directory = Directory()
-        for record in reader.records((DIRECTORY, 0), 0, _ALL):
-            directory = with_record(directory, record.value, key)
-    return directory
+        return directory_of([record.value for record in reader.records((DIRECTORY, 0), 0, _ALL)], key)

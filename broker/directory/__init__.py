@@ -16,6 +16,7 @@ from broker.directory.events import (
     sign_event,
     signing_key,
 )
+from broker.directory.records import directory_of
 
 __all__ = [
     "Desk",
@@ -28,6 +29,7 @@ __all__ = [
     "PolicyActivated",
     "SealingKey",
     "SigningKey",
+    "directory_of",
     "is_event",
     "read_event",
     "sealing_key",

@@ -4,13 +4,12 @@ import asyncio
 from hashlib import sha256
 
 from broker.directory.directory import Directory
-from broker.directory.events import is_event, read_event
+from broker.directory.records import with_record
 from broker.errors import HubStopped, StateUnreadable
 from broker.ports import Transport
 from broker.sealing.rejection import Rejected
 from broker.sealing.signatures import VerifyKey
 from broker.topics import DIRECTORY, INPUT
-from schemas.strict import NotStrict, json_decode
 
 _AT_ONCE = 500
 _TAKEN_WITHIN = 500
@@ -63,16 +62,3 @@ class DirectoryTopic:
                         raise StateUnreadable("the directory's topic holds what its key did not sign") from None
                     self._taken.add(sha256(record.value).digest())
                     self._next = record.offset + 1
-
-
-def with_record(directory: Directory, record: bytes, key: VerifyKey) -> Directory:
-    """The directory after one more record of its topic.
-
-    Raises:
-        Rejected: an event that the directory key did not sign, or that does not follow.
-    """
-    try:
-        value = json_decode(record)
-    except NotStrict:
-        value = None
-    return directory.after(read_event(record, key)) if is_event(value) else directory
