@@ -255,3 +255,18 @@ class NoCluster(TellwiseError):
     """There is no Kafka of the kind that was asked for."""
 
     next_step = "Make one with `tellwise dev kafka up`, and name the same folder."
+
+
+class KafkaRefused(TellwiseError):
+    """A Kafka does not let us look at it or change it as we asked. What was done before stays done."""
+
+    next_step = "Use a certificate that may do it, or correct what the text names; then do the same again."
+
+
+class ClusterUnfit(TellwiseError):
+    """A Kafka is not one on which this hub can be laid out. Nothing was changed."""
+
+    def __init__(self, why: str, next_step: str) -> None:
+        """*why* in our own words, and what to do about it."""
+        super().__init__(why)
+        self.next_step = next_step

@@ -111,6 +111,11 @@ class Kafka(_Settings):
     """PEM, readable by us alone."""
     authorities: Path | None = None
     """PEM: the certificates that may vouch for the brokers'. Default: those of this machine."""
+    principal: Annotated[str, Field(pattern=r"^[A-Za-z0-9 =,._@/-]{1,200}$")] = "hub"
+    """The name by which the cluster knows the hub's certificate; what it may do is given to this name."""
+    writing_desks: tuple[DeskIdField, ...] = ()
+    """Desks that write to a topic of their own, and do not come through the hub's edge. They stand here, and are no
+    option of a command, because whoever forgot one would take that desk's right away."""
 
     @property
     def addresses(self) -> list[tuple[str, int]]:

@@ -53,12 +53,24 @@ def kafka_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator["KafkaCl
 
     Skips where Java or Maven are missing; in CI that is a failure.
     """
+    yield from _kafka(tmp_path_factory.mktemp("kafka"), tls=False)
+
+
+@pytest.fixture(scope="session")
+def kafka_with_rights(tmp_path_factory: pytest.TempPathFactory) -> Iterator["KafkaCluster"]:
+    """A Kafka of one node that knows everybody by a certificate, and lets nobody do what was not given to them.
+
+    Shared by stories that each begin with `laid_bare` of tests/kafka/stories.py. Skips as `kafka_cluster` does.
+    """
+    yield from _kafka(tmp_path_factory.mktemp("kafka"), tls=True)
+
+
+def _kafka(folder: Path, *, tls: bool) -> Iterator["KafkaCluster"]:
     from broker.dev import KafkaCluster
     from broker.errors import KafkaNotFetched, ToolMissing
 
-    folder = tmp_path_factory.mktemp("kafka")
     try:
-        cluster = KafkaCluster.up(folder, settings=OFTEN)
+        cluster = KafkaCluster.up(folder, tls=tls, settings=OFTEN)
     except (ToolMissing, KafkaNotFetched) as missing:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(f"NOT TESTED: whatever needs a real Kafka; {missing}")
     yield cluster

@@ -20,6 +20,11 @@ class Names:
         """The group of the hub's processes."""
         return f"{self.prefix}hub"
 
+    @property
+    def lanes(self) -> str:
+        """What the transactional id of each lane begins with."""
+        return f"{self.prefix}hub."
+
     def topic(self, topic: str) -> str:
         """A topic's name on the cluster."""
         return self.prefix + topic
@@ -46,4 +51,4 @@ class Names:
     def transactional_id(self, lane: Partition) -> str:
         """What the cluster knows the owner of a lane by: it has one at a time."""
         topic, index = lane
-        return f"{self.prefix}hub.{topic}.{index}"
+        return f"{self.lanes}{topic}.{index}"

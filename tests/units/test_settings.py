@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from broker.cli.settings_file import desk_settings_text, field_texts, hub_settings_text
 from broker.errors import SettingsRefused
-from broker.settings import DeskSettings, Http, HubSettings, Retention, Telemetry, check_settings, load_settings
+from broker.settings import DeskSettings, Http, HubSettings, Kafka, Retention, Telemetry, check_settings, load_settings
 
 
 def written(folder: Path, text: str) -> Path:
@@ -29,10 +29,14 @@ def test_every_default_in_the_first_file_is_the_default(tmp_path: Path) -> None:
         line.removeprefix("# ") if line.startswith("# ") and " = " in line and line[2:].split(" ")[1] == "=" else line
         for line in text.splitlines()
     )
+    on_kafka = uncommented.replace("# [kafka]", "[kafka]").replace("# bootstrap =", 'bootstrap = "127.0.0.1:9092"')
 
-    settings = load_settings(written(tmp_path, uncommented), HubSettings)
+    settings = load_settings(written(tmp_path, on_kafka), HubSettings)
 
-    assert settings == HubSettings(hub="hub.invented.example")  # type: ignore[arg-type]
+    assert settings == HubSettings(
+        hub="hub.invented.example",  # type: ignore[arg-type]
+        kafka=Kafka(bootstrap="127.0.0.1:9092"),
+    )
 
 
 def test_the_first_file_of_a_desk_says_what_it_was_made_with(tmp_path: Path) -> None:

@@ -1,0 +1,100 @@
+"""What a hub needs of its Kafka, as its settings and its directory say it.
+
+The directory is a topic there. Before the hub has run for the first time it is not there, or empty: then there are no
+desks yet.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from broker.app import hub_folder
+from broker.client import Trust
+from broker.directory import Directory, directory_of
+from broker.errors import StateUnreadable
+from broker.kafka.administration import administered
+from broker.kafka.connection import Connection
+from broker.kafka.layout import DeskOnKafka
+from broker.kafka.names import Names
+from broker.kafka.reading import PartitionReader
+from broker.sealing.rejection import Rejected
+from broker.settings import HubSettings, Kafka, Retention, beside
+from broker.topics import DIRECTORY
+from schemas import DeskId, Mailbox
+
+_AT_ONCE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a hub needs of a cluster."""
+
+    desks: Sequence[DeskOnKafka]
+    """Those that may publish and receive."""
+    retention: Retention
+    principal: str
+    """The name in the hub's own certificate."""
+    lanes: int = 1
+    """Partitions of the hub's input."""
+    revoked: Sequence[Mailbox] = ()
+    """Mailboxes of desks that may publish and receive no longer: they keep no right."""
+    unknown: Sequence[DeskId] = ()
+    """Desks that should write to Kafka themselves, and are not in the directory."""
+    allow_unsafe: bool = False
+    """Whether one copy of everything will do, where there are no nodes for three."""
+    names: Names = field(default_factory=Names)
+
+
+async def needs_of(
+    settings: HubSettings, kafka: Kafka, path: Path, connection: Connection, *, allow_unsafe: bool
+) -> Needs:
+    """What the hub of these settings needs.
+
+    Args:
+        settings: Of the hub.
+        kafka: Of its Kafka.
+        path: Where they stand.
+        connection: As somebody who may read the directory's topic.
+        allow_unsafe: As in `Needs`.
+
+    Raises:
+        EngineAway: the directory's topic cannot be read to its end.
+        FolderUnusable: there is a directory, and no trust file to check it with.
+        StateUnreadable: it is not what this hub's directory key signed.
+    """
+    names = Names()
+    directory = await _directory(settings, path, connection, names)
+    writing = frozenset(kafka.writing_desks)
+    return Needs(
+        desks=[DeskOnKafka(desk.mailbox, writes=desk.id in writing) for desk in directory.desks.values()],
+        retention=settings.retention,
+        principal=kafka.principal,
+        revoked=[desk.mailbox for desk, _ in directory.revoked.values()],
+        unknown=sorted(writing - directory.desks.keys()),
+        allow_unsafe=allow_unsafe,
+        names=names,
+    )
+
+
+async def _directory(settings: HubSettings, path: Path, connection: Connection, names: Names) -> Directory:
+    place = names.place((DIRECTORY, 0))
+    async with administered(connection) as cluster:
+        if place.topic not in await cluster.topics():
+            return Directory()
+    reader = PartitionReader(connection, place)
+    try:
+        await reader.start()
+        records: list[bytes] = []
+        at = 0
+        while some := await reader.read(at, _AT_ONCE, 0):
+            records += [record.value for record in some]
+            at = some[-1].offset + 1
+    finally:
+        await reader.close()
+    if not records:
+        return Directory()
+    trust = Trust.load(hub_folder(beside(path, settings.data)) / "trust.json")
+    try:
+        return directory_of(records, trust.key)
+    except Rejected as error:
+        raise StateUnreadable(f"topic `{place.topic}` is not what this hub's directory key signed") from error
