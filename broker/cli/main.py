@@ -15,6 +15,7 @@ from broker.cli.desks import desks
 from broker.cli.dev import dev
 from broker.cli.doctor import doctor
 from broker.cli.ending import carefully
+from broker.cli.kafka import kafka
 from broker.cli.ledger import ledger
 
 app = typer.Typer(
@@ -27,6 +28,7 @@ app.add_typer(adapters, name="adapter")
 app.add_typer(ledger, name="ledger")
 app.add_typer(areas, name="areas")
 app.add_typer(data, name="data")
+app.add_typer(kafka, name="kafka")
 app.add_typer(dev, name="dev")
 app.command()(doctor)
 
