@@ -7,6 +7,7 @@ import pytest
 
 from broker.dev import KafkaCluster
 from broker.errors import ClusterUnfit, EngineAway, KafkaRefused
+from broker.kafka.administration import administered
 from broker.kafka.connection import MESSAGE_BYTES_MAX, Connection
 from broker.kafka.layout import (
     INBOX_BYTES_MAX,
@@ -17,6 +18,7 @@ from broker.kafka.layout import (
     Topic,
     topics,
 )
+from broker.kafka.names import Names
 from broker.kafka.provisioning import Plan, apply, ensure_desk, plan
 from broker.kafka.rights import EVERYBODY, Operation, Pattern, Permission, Resource, Right, desk_rights, principal
 from broker.kafka.safety import unsafe
@@ -112,6 +114,45 @@ def test_what_was_changed_by_hand_is_put_back_and_nothing_else_is(kafka_with_rig
     assert (left.changes, left.by_hand) == (0, ())
     assert settings["retention.ms"] == "-1"
     assert settings["file.delete.delay.ms"] == "61000"
+
+
+def test_a_setting_that_is_right_by_default_alone_is_made_the_topics_own(kafka_with_rights: KafkaCluster) -> None:
+    async def story() -> Plan:
+        async with laid_bare(kafka_with_rights) as cluster:
+            await cluster.make([Topic(LEDGER, 1, 1, {})])
+            return (await apply(as_admin(kafka_with_rights), NEEDS))[0]
+
+    done = run(story)
+
+    assert done.configure[LEDGER]["retention.bytes"] == ("-1", "-1")
+    assert done.configure[LEDGER]["unclean.leader.election.enable"] == ("false", "false")
+    assert done.configure.keys() == {LEDGER}
+
+
+def test_a_hub_with_a_prefix_stands_beside_another_and_neither_sees_the_other(kafka_with_rights: KafkaCluster) -> None:
+    beside = replace(
+        NEEDS, names=Names("rehearsal."), desks=[DeskOnKafka(a_mailbox(), writes=True)], principal="player"
+    )
+
+    async def story() -> tuple[Plan, Plan, list[str]]:
+        admin = as_admin(kafka_with_rights)
+        async with laid_bare(kafka_with_rights):
+            await apply(admin, NEEDS)
+            done, _ = await apply(admin, beside)
+            player = as_somebody(kafka_with_rights, "player")
+            await ensure_desk(player, a_mailbox(), NEEDS.retention, allow_unsafe=True, names=beside.names)
+            problems = await unsafe(player, [INPUT, changelog(INPUT), LEDGER], beside.names)
+            return done, await plan(admin, NEEDS), problems
+
+    done, other, problems = run(story)
+
+    assert {name for name in topic_names(done.make) if not name.startswith("rehearsal.")} == set()
+    assert other.changes == 0
+    assert other.by_hand == ()
+    assert {problem.partition("` ")[0] for problem in problems} == {
+        f"topic `rehearsal.{topic}" for topic in (INPUT, changelog(INPUT), LEDGER)
+    }
+    assert {problem.partition("` ")[2][:4] for problem in problems} == {"has ", "ackn"}
 
 
 def test_a_right_that_a_desk_or_the_hub_should_not_have_is_shown_and_taken(kafka_with_rights: KafkaCluster) -> None:
@@ -255,6 +296,29 @@ def test_who_may_not_change_a_cluster_is_told_so(kafka_with_rights: KafkaCluster
             await apply(as_admin(kafka_with_rights), NEEDS)
             with pytest.raises(KafkaRefused, match="the rights: "):
                 await plan(as_somebody(kafka_with_rights, HUB), NEEDS)
+
+    run(story)
+
+
+def test_whatever_a_cluster_refuses_is_raised(kafka_with_rights: KafkaCluster) -> None:
+    right = reads(HOUSING.mailbox, LEDGER)
+
+    async def story() -> None:
+        async with laid_bare(kafka_with_rights):
+            await apply(as_admin(kafka_with_rights), NEEDS)
+            async with administered(as_somebody(kafka_with_rights, HOUSING.mailbox)) as cluster:
+                for refused in (
+                    cluster.make([Topic("weather", 1, 1, {})]),
+                    cluster.widen(inbox(HOUSING.mailbox), 2),
+                    cluster.configure({inbox(HOUSING.mailbox): {"retention.ms": "1"}}),
+                    cluster.settings([inbox(HOUSING.mailbox)]),
+                    cluster.node_settings(1, ["log.dirs"]),
+                    cluster.give([right]),
+                    cluster.take([right]),
+                    cluster.rights(),
+                ):
+                    with pytest.raises(KafkaRefused, match=r"Kafka's error (29|31)"):
+                        await refused
 
     run(story)
 
