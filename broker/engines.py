@@ -20,6 +20,10 @@ ON_KAFKA = "on-kafka"
 """The mark in a hub's folder that its records are on Kafka: what lies in its file is a copy of the ledgers."""
 
 
+MakeRoom = Callable[[Mailbox], Awaitable[None]]
+"""Makes what a desk of a mailbox needs of the engine."""
+
+
 class Keeping(Protocol):
     """Removes what need not be kept."""
 

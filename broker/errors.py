@@ -61,6 +61,12 @@ class EngineAway(TellwiseError):
     next_step = "Nothing to do if it passes: it is tried again by itself. Else look whether its brokers are up."
 
 
+class UnsafeTopics(EngineUnsafe):
+    """Topics on Kafka would not keep what they are given, so no hub is started on them."""
+
+    next_step = "See `tellwise kafka provision --plan`; to try it out alone, start with `--allow-unsafe-topics`."
+
+
 class StateUnreadable(TellwiseError):
     """A row of the lane's state does not open under the state key, or a ledger is not what was signed: the file was
     altered, or the keys are another hub's."""

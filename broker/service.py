@@ -16,6 +16,7 @@ from broker.api import Server, make_app
 from broker.api.parts import Parts
 from broker.api.server import bind, url_of
 from broker.app import Tellwise, running
+from broker.engines import OpenEngine
 from broker.errors import NotThere
 from broker.ports import Clock
 from broker.sealing.entropy import Entropy, system_entropy
@@ -89,6 +90,7 @@ async def serve(
     *,
     demo: bool,
     until_end: bool,
+    engine: OpenEngine,
     opened: Callable[[str, Tellwise], None],
 ) -> None:
     """Run the hub and its edge until SIGINT or SIGTERM, or until the hub cannot go on.
@@ -99,6 +101,7 @@ async def serve(
         clock: The time.
         demo: Whether this is a demonstration, with keys in clear and on this machine alone.
         until_end: Whether the end of standard input ends it too.
+        engine: What it stands on.
         opened: Called with the address once desks may come.
 
     Raises:
@@ -113,7 +116,13 @@ async def serve(
         threading.Thread(target=_wait_for_end, args=(loop, enough), name="standard input", daemon=True).start()
     folder = beside(path, settings.data)
     async with running(
-        folder, settings.hub, demo=demo, clock=clock, credential=credential, retention=settings.retention
+        folder,
+        settings.hub,
+        demo=demo,
+        clock=clock,
+        credential=credential,
+        retention=settings.retention,
+        engine=engine,
     ) as tellwise:
         async with edge_open(tellwise, settings.http, path.parent.absolute(), clock) as url:
             opened(url, tellwise)

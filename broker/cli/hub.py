@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from broker.app import Tellwise
@@ -9,13 +11,14 @@ from broker.cli.settings_file import hub_settings_text
 from broker.cli.telling import bold, say
 from broker.cli.watching import watched
 from broker.clock import SystemClock
+from broker.engines import OpenEngine, embedded
 from broker.errors import FolderUnusable, SettingsRefused
 from broker.files import private_folder, write_whole
 from broker.health.installation import check_installation
 from broker.sealing.entropy import system_entropy
 from broker.sealing.keystore_file import make_credential
 from broker.service import serve
-from broker.settings import HubSettings, beside, check_settings, is_loopback, load_settings
+from broker.settings import Http, HubSettings, beside, check_settings, is_loopback, load_settings
 
 SETTINGS = "tellwise.toml"
 
@@ -38,25 +41,50 @@ def new_hub(folder: Path, name: str) -> None:
     say(f"Now: tellwise run --config {folder / SETTINGS}")
 
 
-def run_hub(path: Path, *, demo: bool, as_json: bool, until_end: bool) -> None:
+class EngineName(StrEnum):
+    """What a hub stands on."""
+
+    EMBEDDED = "embedded"
+    KAFKA = "kafka"
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """How a hub is run, beside its settings."""
+
+    demo: bool = False
+    """Whether its keys lie in clear."""
+    as_json: bool = False
+    """Whether a program reads what is printed."""
+    until_end: bool = False
+    """Whether it also stops when its standard input ends: for a program that runs it."""
+    engine: EngineName = EngineName.EMBEDDED
+    allow_unsafe_topics: bool = False
+    port: int | None = None
+    """Instead of the one in the settings, for several on one machine."""
+
+
+def run_hub(path: Path, how: Running) -> None:
     """Run the hub that a file of settings describes, until it is told to stop.
 
     Args:
         path: The settings.
-        demo: Whether its keys lie in clear.
-        as_json: Whether a program reads what is printed.
-        until_end: Whether it also stops when its standard input ends: for a program that runs it.
+        how: What is said beside them.
 
     Raises:
         TellwiseError: it cannot be started, or cannot go on.
     """
     settings = load_settings(path, HubSettings)
-    if demo and not is_loopback(settings.http.host):
+    if how.port is not None:
+        http = settings.http.model_dump() | {"port": how.port}
+        settings = settings.model_copy(update={"http": check_settings(http, Http, "--port")})
+    engine = _engine(settings, path, how)
+    if how.demo and not is_loopback(settings.http.host):
         raise SettingsRefused("a demonstration's keys lie in clear: it stays on this machine (`http.host`)")
     check_installation()
 
     def opened(url: str, tellwise: Tellwise) -> None:
-        if as_json:
+        if how.as_json:
             print(json.dumps({"hub": settings.hub, "url": url, "ready": True}), flush=True)
             return
         say(bold(f"{settings.hub} is at work: {url}"))
@@ -65,4 +93,24 @@ def run_hub(path: Path, *, demo: bool, as_json: bool, until_end: bool) -> None:
         say(f"What it offers to programs: {url}/ . Stop it with Ctrl-C.", 2)
 
     with watched(settings.telemetry, "tellwise-hub", settings.hub):
-        asyncio.run(serve(settings, path, SystemClock(), demo=demo, until_end=until_end, opened=opened))
+        asyncio.run(
+            serve(
+                settings,
+                path,
+                SystemClock(),
+                demo=how.demo,
+                until_end=how.until_end,
+                engine=engine,
+                opened=opened,
+            )
+        )
+
+
+def _engine(settings: HubSettings, path: Path, how: Running) -> OpenEngine:
+    if how.engine is EngineName.EMBEDDED:
+        if how.allow_unsafe_topics:
+            raise SettingsRefused("`--allow-unsafe-topics` says nothing without `--engine kafka`")
+        return embedded
+    from broker.kafka.engine import as_set  # slow to import, and few need it
+
+    return as_set(settings, path, allow_unsafe_topics=how.allow_unsafe_topics)

@@ -55,12 +55,22 @@ def run(
         bool, typer.Option("--demo", help="Keys in clear, this machine only: for a demonstration.")
     ] = False,
     until_end: Annotated[bool, typer.Option("--until-end", help="Stop also when standard input ends.")] = False,
+    engine: Annotated[
+        str, typer.Option(help="`embedded`: one file on this machine. `kafka`: started N times, they share the work.")
+    ] = "embedded",
+    allow_unsafe_topics: Annotated[
+        bool, typer.Option("--allow-unsafe-topics", help="Start on topics of which a node's end takes records along.")
+    ] = False,
+    port: Annotated[int | None, typer.Option(help="Instead of `http.port`, for several on one machine.")] = None,
     as_json: _JSON = False,
 ) -> None:
     """Run a hub and its HTTP edge until it is stopped. Its log is on standard error."""
-    from broker.cli.hub import run_hub
+    from broker.cli.hub import EngineName, Running, run_hub
 
-    carefully(lambda: run_hub(config, demo=demo_keys, as_json=as_json, until_end=until_end))
+    if engine not in set(EngineName):
+        raise typer.BadParameter("`embedded` or `kafka`", param_hint="--engine")
+    how = Running(demo_keys, as_json, until_end, EngineName(engine), allow_unsafe_topics, port)
+    carefully(lambda: run_hub(config, how))
 
 
 @app.command()

@@ -1,29 +1,32 @@
 """Kafka as what a hub stands on: its transport, and the copy of the ledgers on this machine."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+from broker.care.manifest import TRUST
 from broker.care.retention import SpentIds, keep_on
 from broker.care.standing import Standing
-from broker.engines import ON_KAFKA, Engine, Keeping, OpenEngine
-from broker.errors import SettingsRefused
+from broker.client import Trust
+from broker.directory.topic import DirectoryTopic
+from broker.engines import ON_KAFKA, Engine, Keeping, MakeRoom, OpenEngine
+from broker.errors import SettingsRefused, UnsafeTopics
 from broker.files import write_whole
 from broker.kafka.connection import Connection
 from broker.kafka.ledger_copy import LedgerCopy
 from broker.kafka.names import Names
+from broker.kafka.provisioning import ensure_desk
+from broker.kafka.safety import unsafe
 from broker.kafka.transport import KafkaTransport
 from broker.ports import Clock, RowKey, SealedRow, Table
-from broker.settings import Retention
+from broker.settings import HubSettings, Retention
 from broker.state.vault import Vault
-from broker.topics import INPUT
+from broker.topics import DIRECTORY, INPUT, LEDGER, QUARANTINE, changelog, inbox
 from broker.transport.ledger_reader import LedgerReader
 from schemas import Mailbox
 
+_NAMED_MOST = 5
 PARTITIONS = 1
 """Of the hub's input, and so of its changelog and of the ledger's topic: there is one lane."""
-
-
-MakeRoom = Callable[[Mailbox], Awaitable[None]]
 
 
 class KafkaEngine:
@@ -103,18 +106,80 @@ class _OwnedRows:
         return 0 if lane is None else await lane.remove(table, rows)
 
 
-def on_kafka(connection: Connection, names: Names, make_room: MakeRoom) -> OpenEngine:
-    """What opens the engine of a hub on the Kafka of *connection*."""
+def on_kafka(
+    connection: Connection, retention: Retention, *, allow_unsafe_topics: bool, names: Names | None = None
+) -> OpenEngine:
+    """What opens the engine of a hub on a Kafka.
+
+    Args:
+        connection: How it is reached.
+        retention: How long letters are kept, for the inboxes of desks that come.
+        allow_unsafe_topics: Whether the hub starts on topics that would not keep what they are given.
+        names: What the hub's things are called there.
+    """
+    called = names or Names()
+    make_room = _maker(connection, retention, called, allow_unsafe=allow_unsafe_topics)
 
     async def opened(home: Path, _clock: Clock) -> Engine:
-        copy = LedgerCopy(home, connection, names, PARTITIONS)
+        transport = KafkaTransport(connection, called)
+        copy = LedgerCopy(home, connection, called, PARTITIONS)
         try:
             if not (home / ON_KAFKA).exists():
                 write_whole(home / ON_KAFKA, b"")
+            if not allow_unsafe_topics:
+                await _refuse_unsafe(connection, called, await _inboxes(home, transport))
             await copy.start()
         except BaseException:
             await copy.close()
+            await transport.close()
             raise
-        return KafkaEngine(KafkaTransport(connection, names), copy, make_room)
+        return KafkaEngine(transport, copy, make_room)
 
     return opened
+
+
+def as_set(settings: HubSettings, path: Path, *, allow_unsafe_topics: bool) -> OpenEngine:
+    """What opens the engine of a hub as its settings, which stand in the file *path*, say.
+
+    Raises:
+        SettingsRefused: they do not say where its Kafka is.
+    """
+    return on_kafka(_connection(settings, path), settings.retention, allow_unsafe_topics=allow_unsafe_topics)
+
+
+def transport_as_set(settings: HubSettings, path: Path) -> tuple[KafkaTransport, MakeRoom]:
+    """The records of a hub that runs in another process, as its settings say, and what makes place for a new desk.
+
+    Raises:
+        SettingsRefused: they do not say where its Kafka is.
+    """
+    connection = _connection(settings, path)
+    # Whoever started the hub has said whether its topics may be unsafe; what is there already is as safe as they are.
+    return KafkaTransport(connection), _maker(connection, settings.retention, Names(), allow_unsafe=True)
+
+
+def _connection(settings: HubSettings, path: Path) -> Connection:
+    if settings.kafka is None:
+        raise SettingsRefused(f"`{path}` has no table `kafka`: it does not say where Kafka is")
+    return Connection.of(settings.kafka, path)
+
+
+def _maker(connection: Connection, retention: Retention, names: Names, *, allow_unsafe: bool) -> MakeRoom:
+    async def make_room(mailbox: Mailbox) -> None:
+        await ensure_desk(connection, mailbox, retention, allow_unsafe=allow_unsafe, names=names)
+
+    return make_room
+
+
+async def _inboxes(home: Path, transport: KafkaTransport) -> list[str]:
+    """The topics of the desks in the directory, with which nothing may be wrong either."""
+    directory = await DirectoryTopic(transport, Trust.load(home / TRUST).key).standing()
+    return [inbox(desk.mailbox) for desk in directory.desks.values()]
+
+
+async def _refuse_unsafe(connection: Connection, names: Names, inboxes: Sequence[str]) -> None:
+    own = [INPUT, changelog(INPUT), LEDGER, DIRECTORY, QUARANTINE]
+    found = await unsafe(connection, [*own, *inboxes], names)
+    if found:
+        more = f"; and {len(found) - _NAMED_MOST} more" if len(found) > _NAMED_MOST else ""
+        raise UnsafeTopics("; ".join(found[:_NAMED_MOST]) + more)

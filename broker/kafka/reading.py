@@ -8,6 +8,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from math import ceil
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -103,7 +104,7 @@ class PartitionReader:
         return offsets[self.partition]
 
     async def _take(self, most: int, wait_s: float) -> list[ConsumerRecord[Any, Any]]:
-        answer = await self._consumer.getmany(self.partition, timeout_ms=int(wait_s * 1_000), max_records=most)
+        answer = await self._consumer.getmany(self.partition, timeout_ms=ceil(wait_s * 1_000), max_records=most)
         found: list[ConsumerRecord[Any, Any]] = answer.get(self.partition, [])
         if found:
             self._next = found[-1].offset + 1
