@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Protocol
 
+from broker.care.leaving import refuse_if_moving
 from broker.care.retention import Keeper
 from broker.care.standing import Standing
 from broker.errors import FolderUnusable
@@ -90,6 +91,7 @@ class EmbeddedEngine:
         """
         if (home / ON_KAFKA).exists():
             raise FolderUnusable(f"the records of the hub in `{home}` are on Kafka: start it with `--engine kafka`")
+        refuse_if_moving(home)
         self._clock = clock
         self.file = home / DATABASE
         self.transport = EmbeddedTransport(self.file, clock)

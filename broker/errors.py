@@ -236,6 +236,12 @@ class BackupRefused(TellwiseError):
     next_step = "Use another backup, or make one anew; if the hub's own folder is meant, run `tellwise ledger verify`."
 
 
+class MoveRefused(TellwiseError):
+    """A hub's data cannot be put where it is to go: something else is there already."""
+
+    next_step = "Give it topics of its own: nothing of what is there may be mixed with it."
+
+
 class ToolMissing(TellwiseError):
     """A program that must be installed beside Tellwise is not there, or is too old."""
 

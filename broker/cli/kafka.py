@@ -13,8 +13,10 @@ import typer
 from broker.cli.ending import carefully
 
 if TYPE_CHECKING:
+    from broker.kafka.connection import Connection
     from broker.kafka.provisioning import Plan
     from broker.kafka.rights import Right
+    from broker.settings import Kafka
 
 kafka = typer.Typer(help="A hub on Kafka: topics and rights.", no_args_is_help=True)
 
@@ -56,21 +58,16 @@ def _provisioned(
 ) -> "tuple[Plan, Plan]":
     """What was planned, and what of it is left."""
     from broker.errors import SettingsRefused
-    from broker.kafka.connection import Connection
     from broker.kafka.needs import needs_of
     from broker.kafka.provisioning import apply, plan
-    from broker.settings import HubSettings, Kafka, check_settings, load_settings
+    from broker.settings import HubSettings, load_settings
 
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it cannot do is raised, and told once
     settings = load_settings(path, HubSettings)
     if settings.kafka is None:
         raise SettingsRefused(f"`{path}`: `kafka` is missing")
-    kafka = reached = settings.kafka
-    if certificate is not None or private_key is not None:
-        given = {"certificate": certificate, "private_key": private_key}
-        ours = {name: file and file.absolute() for name, file in given.items()}
-        reached = check_settings(reached.model_dump() | ours, Kafka, "options")
-    connection = Connection.of(reached, path)
+    kafka = settings.kafka
+    connection = connection_as(kafka, path, certificate, private_key)
 
     async def work() -> "tuple[Plan, Plan]":
         needs = await needs_of(settings, kafka, path, connection, allow_unsafe=allow_unsafe)
@@ -80,6 +77,23 @@ def _provisioned(
         return planned, planned
 
     return asyncio.run(work())
+
+
+def connection_as(kafka: "Kafka", path: Path, certificate: Path | None, private_key: Path | None) -> "Connection":
+    """How the Kafka of these settings, which stand in *path*, is reached: with the certificate that was given, or as
+    the hub.
+
+    Raises:
+        SettingsRefused: a certificate cannot be used.
+    """
+    from broker.kafka.connection import Connection
+    from broker.settings import Kafka, check_settings
+
+    if certificate is not None or private_key is not None:
+        given = {"certificate": certificate, "private_key": private_key}
+        ours = {name: file and file.absolute() for name, file in given.items()}
+        kafka = check_settings(kafka.model_dump() | ours, Kafka, "options")
+    return Connection.of(kafka, path)
 
 
 def _say(planned: "Plan", left: "Plan", *, done: bool) -> None:

@@ -74,6 +74,37 @@ def run(
 
 
 @app.command()
+def export(
+    to: Annotated[Path, typer.Argument(help="The folder to make. It must not be there.")],
+    config: _HUB,
+    demo: Annotated[bool, typer.Option("--demo", help="The hub is a demonstration, with keys in clear.")] = False,
+) -> None:
+    """Take the data out of a hub that stands still, to go on on Kafka. No hub starts on its folder any more."""
+    from broker.cli.moving import export as take_out
+
+    carefully(lambda: take_out(to, config, demo=demo))
+
+
+@app.command("import")
+def import_(
+    source: Annotated[Path, typer.Argument(metavar="FROM", help="What `tellwise export` made.")],
+    config: _HUB,
+    certificate: Annotated[Path | None, typer.Option(help="PEM: an administrator's, instead of the hub's own.")] = None,
+    private_key: Annotated[Path | None, typer.Option(help="PEM: the key of that certificate.")] = None,
+    allow_unsafe_topics: Annotated[
+        bool, typer.Option("--allow-unsafe-topics", help="Topics of which a node's end takes records along will do.")
+    ] = False,
+) -> None:
+    """Put it on the Kafka of a hub's settings, record by record. If it breaks off, the same again goes on from there.
+
+    Exit code 2: not all of it is there, and it is said why.
+    """
+    from broker.cli.moving import import_ as put_in
+
+    carefully(lambda: put_in(source, config, (certificate, private_key), allow_unsafe_topics=allow_unsafe_topics))
+
+
+@app.command()
 def publish(
     file: Annotated[Path, typer.Argument(help="JSON, one notification a line; `-` for standard input.")],
     config: _DESK,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from broker.care.leaving import refuse_if_moving
 from broker.care.manifest import TRUST
 from broker.care.retention import SpentIds, keep_on
 from broker.care.standing import Standing
@@ -121,6 +122,7 @@ def on_kafka(
     make_room = _maker(connection, retention, called, allow_unsafe=allow_unsafe_topics)
 
     async def opened(home: Path, _clock: Clock) -> Engine:
+        refuse_if_moving(home)
         transport = KafkaTransport(connection, called)
         copy = LedgerCopy(home, connection, called, PARTITIONS)
         try:

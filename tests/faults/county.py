@@ -11,6 +11,7 @@ from pathlib import Path
 
 from broker.app import Tellwise, desk_folder, hub_folder, running
 from broker.client import Desk, Draft, Link, OpenedLetter, Trust, compose
+from broker.engines import OpenEngine, embedded
 from broker.ports import Clock
 from broker.sealing.entropy import system_entropy
 from schemas import AgencyId, AreaCode, DeskId, Label, NotificationId, Purpose, Said, Tag
@@ -79,7 +80,12 @@ class County:
 
 @asynccontextmanager
 async def county(
-    folder: Path, clock: Clock, desks: Sequence[DeskPersona] = DESKS, *, way: Callable[[Link], Link] = lambda edge: edge
+    folder: Path,
+    clock: Clock,
+    desks: Sequence[DeskPersona] = DESKS,
+    *,
+    way: Callable[[Link], Link] = lambda edge: edge,
+    engine: OpenEngine = embedded,
 ) -> AsyncIterator[County]:
     """Run the hub of *folder* with these desks; those that are not registered yet are entered first.
 
@@ -88,8 +94,9 @@ async def county(
         clock: For the hub and the desks.
         desks: Who is here.
         way: What the desks' way to the hub is made of, given the honest one.
+        engine: What the hub stands on.
     """
-    async with running(folder, HUB, demo=True, clock=clock) as tellwise:
+    async with running(folder, HUB, demo=True, clock=clock, engine=engine) as tellwise:
         for desk in desks:
             if desk.name not in tellwise.directory.desks:
                 await tellwise.register(
