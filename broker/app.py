@@ -101,9 +101,9 @@ class Tellwise:
 
         It is a difference of numbers, so where they have gaps it is more than there are. Never less.
         """
-        if self.hub.read_to is not None:
-            return max(0, self.edge.taken_to - self.hub.read_to)
-        return None if self.elsewhere is None else self.elsewhere.behind
+        own = None if self.hub.read_to is None else max(0, self.edge.taken_to - self.hub.read_to)
+        # Others take in too, and only the engine knows of all of it; at the very first it knows nothing.
+        return own if self.elsewhere is None or self.elsewhere.behind is None else self.elsewhere.behind
 
     def desk(self, name: DeskId, contact: Contact) -> Desk:
         """Open a desk's own folder beside the hub's; registered or not."""

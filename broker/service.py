@@ -16,6 +16,7 @@ from broker.api import Server, make_app
 from broker.api.parts import Parts
 from broker.api.server import bind, url_of
 from broker.app import Tellwise, running
+from broker.doors import Doors
 from broker.engines import OpenEngine
 from broker.errors import NotThere
 from broker.ports import Clock
@@ -115,15 +116,18 @@ async def serve(
     if until_end:
         threading.Thread(target=_wait_for_end, args=(loop, enough), name="standard input", daemon=True).start()
     folder = beside(path, settings.data)
-    async with running(
-        folder,
-        settings.hub,
-        demo=demo,
-        clock=clock,
-        credential=credential,
-        retention=settings.retention,
-        engine=engine,
-    ) as tellwise:
+    async with (
+        running(
+            folder,
+            settings.hub,
+            demo=demo,
+            clock=clock,
+            credential=credential,
+            retention=settings.retention,
+            engine=engine,
+        ) as tellwise,
+        _doors_open(settings, tellwise),
+    ):
         async with edge_open(tellwise, settings.http, path.parent.absolute(), clock) as url:
             opened(url, tellwise)
             stopped = asyncio.create_task(tellwise.hub.until_ended())
@@ -134,6 +138,25 @@ async def serve(
                 stopped.cancel()
                 enough_said.cancel()
         telemetry.emit(Event.EDGE_CLOSED, level=logging.INFO)
+
+
+@asynccontextmanager
+async def _doors_open(settings: HubSettings, tellwise: Tellwise) -> AsyncIterator[None]:
+    """Carry what desks write to topics of their own, until the block ends."""
+    writing = () if settings.kafka is None or not tellwise.engine.is_shared else settings.kafka.writing_desks
+
+    def may_carry() -> bool:
+        waiting = tellwise.waiting()
+        return tellwise.standing.is_clear and waiting is not None and waiting <= settings.http.waiting_max
+
+    doors = Doors(tellwise.transport, lambda: tellwise.directory, writing, may_carry)
+    carrying = asyncio.create_task(doors.keep()) if writing else None
+    try:
+        yield
+    finally:
+        if carrying is not None:
+            carrying.cancel()
+            await asyncio.gather(carrying, return_exceptions=True)
 
 
 def _wait_for_end(loop: asyncio.AbstractEventLoop, enough: asyncio.Event) -> None:

@@ -21,6 +21,11 @@ def outbox(mailbox: Mailbox) -> str:
     return f"outbox.{mailbox}"
 
 
+def is_door(topic: str) -> bool:
+    """Whether it is the topic of such a desk."""
+    return topic != INPUT and topic.startswith(outbox(Mailbox("")))
+
+
 def changelog(topic: str) -> str:
     """The topic of the rows of the lanes over *topic*, on an engine that keeps them as records: partition by
     partition."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from broker.errors import EngineAway, SettingsRefused
@@ -81,6 +81,12 @@ async def within(seconds: float, ending: Awaitable[object]) -> bool:
             await ending
             return True
     return False
+
+
+async def let_go(consumer: AIOKafkaConsumer) -> None:
+    """Stop a consumer, and cut its connections if that takes too long."""
+    if not await within(STOPS_WITHIN_S, consumer.stop()):
+        await within(STOPS_WITHIN_S, consumer._client.close())
 
 
 async def cut_off(producer: AIOKafkaProducer) -> None:

@@ -66,7 +66,8 @@ class KafkaLane:
         producer, rows = LaneProducer(connection, names.transactional_id(partition)), LaneRows()
         reader = PartitionReader(connection, names.place(partition))
         try:
-            await producer.take([changelog, names.ledger(partition)])
+            own = [changelog, names.ledger(partition)]
+            await producer.take([place for place in own if place is not None])
             await _restore(rows, changelog, connection)
             await reader.start()
         except BaseException:
@@ -234,6 +235,10 @@ class KafkaLane:
         for partition, value in tx.sends:
             yield Outgoing(self._names.place(partition), value)
         ledger = self._names.ledger(self._partition)
+        if ledger is None:
+            if tx.growths or tx.notes:
+                raise ValueError(f"`{self.name}` has no ledger")
+            return
         for growth in tx.growths:
             for value in growth_to_records(growth):
                 yield Outgoing(ledger, value)

@@ -31,7 +31,7 @@ from broker.kafka.publishing import Publisher
 from broker.kafka.reading import PartitionReader
 from broker.ledger.merkle import EMPTY, Frontier, extend, leaf_hash
 from broker.ports import Leaf, RowKey, SealedRow, Table
-from broker.topics import INPUT
+from broker.topics import INPUT, LEDGER
 from broker.transport.database import faults_of_the_folder, open_database
 from broker.transport.records import Partition, lane_name
 from broker.transport.tables import TABLES
@@ -156,7 +156,7 @@ async def _remove_before(connection: Connection, place: TopicPartition, first: i
 
 async def _lane(file: apsw.Connection, connection: Connection, names: Names) -> None:
     """Write the ledgers, and then the state with the position last: a lane that has none has nothing to go on from."""
-    changelog, ledger = names.changelog(_LANE), names.ledger(_LANE)
+    changelog, ledger = names.changelog(_LANE), names.place((LEDGER, 0))
     rows = dict(change_to_record(change) for change in _changes(file))
     async for record in _all(connection, changelog):
         if record.key not in rows or rows[record.key] != record.value:

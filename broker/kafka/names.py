@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from aiokafka import TopicPartition
 
-from broker.topics import LEDGER, changelog
+from broker.topics import LEDGER, changelog, is_door
 from broker.transport.records import Partition
 
 
@@ -43,10 +43,10 @@ class Names:
         topic, index = lane
         return self.place((changelog(topic), index))
 
-    def ledger(self, lane: Partition) -> TopicPartition:
-        """Where the ledgers of a lane stand. Only its owner writes there."""
-        _, index = lane
-        return self.place((LEDGER, index))
+    def ledger(self, lane: Partition) -> TopicPartition | None:
+        """Where the ledgers of a lane stand, to which only its owner writes; None for a desk's door, which has none."""
+        topic, index = lane
+        return None if is_door(topic) else self.place((LEDGER, index))
 
     def transactional_id(self, lane: Partition) -> str:
         """What the cluster knows the owner of a lane by: it has one at a time."""

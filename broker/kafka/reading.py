@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
 from broker.errors import RecordsGone
-from broker.kafka.connection import ANSWERS_WITHIN_S, STOPS_WITHIN_S, Connection, answers, within
+from broker.kafka.connection import ANSWERS_WITHIN_S, Connection, answers, let_go
 
 IDLE_MAX = 256
 """Readers that are kept for whoever asks next. One more closes the one that was longest not asked."""
@@ -95,7 +95,7 @@ class PartitionReader:
 
     async def close(self) -> None:
         """Let go of the connections."""
-        await within(STOPS_WITHIN_S, self._consumer.stop())
+        await let_go(self._consumer)
 
     async def first(self) -> int:
         """The offset of the first that is still there."""

@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaError
 
 from broker import telemetry
 from broker.errors import Fenced, TellwiseError
-from broker.kafka.connection import ANSWERS_WITHIN_S, STOPS_WITHIN_S, Connection, answers, within
+from broker.kafka.connection import ANSWERS_WITHIN_S, STOPS_WITHIN_S, Connection, answers, let_go, within
 from broker.kafka.lane import KafkaLane
 from broker.kafka.names import Names
 from broker.kafka.publishing import Publisher
@@ -95,7 +95,7 @@ class KafkaTransport:
             events.end()
             self._shares.remove(share)
             await share.give_up()
-            await within(STOPS_WITHIN_S, consumer.stop())
+            await let_go(consumer)
 
     def owned(self, topic: str, partition: int = 0) -> KafkaLane | None:
         """The lane over this partition, if it is ours now."""
@@ -145,6 +145,7 @@ class _Share(ConsumerRebalanceListener):  # type: ignore[misc]
         self._taking: dict[TopicPartition, asyncio.Task[None]] = {}
         self._lanes: dict[TopicPartition, KafkaLane] = {}
         self._begun: set[asyncio.Task[None]] = set()
+        self._is_over = False
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         """Let nothing be in flight: the group is being rearranged, and says afterwards whose they are."""
@@ -155,6 +156,8 @@ class _Share(ConsumerRebalanceListener):  # type: ignore[misc]
 
         The group waits for this to return and does not hear of us meanwhile, so nothing is waited for here.
         """
+        if self._is_over:  # we are leaving, and the group does not know it yet
+            return
         self.consumer.pause(*assigned)
         for place in list(self._taking):
             if place not in assigned:
@@ -170,7 +173,8 @@ class _Share(ConsumerRebalanceListener):  # type: ignore[misc]
                 self._taking[place] = asyncio.create_task(self._take(place))
 
     async def give_up(self) -> None:
-        """Give all up."""
+        """Give all up, for good."""
+        self._is_over = True
         await asyncio.gather(*self._begun, *(self._give_up(place) for place in list(self._taking)))
 
     def lane(self, place: TopicPartition) -> KafkaLane | None:

@@ -19,6 +19,8 @@ class Event(StrEnum):
     """What it was paused for has passed."""
     LEDGER_NOT_COPIED = "ledger.not_copied"
     """This process cannot follow the ledgers on Kafka; what it proves is as old as its copy. It is tried again."""
+    DOORS_CLOSED = "doors.closed"
+    """What desks write to topics of their own is not carried now. It lies there, and it is tried again."""
     CLOCK_JUMPED = "clock.jumped"
     """Alarm: the clock was set ahead by more than time can have passed. The lane is paused until it is set right, or
     until somebody who knows that it is right restarts the hub."""

@@ -1,0 +1,95 @@
+"""What desks write to topics of their own is carried into the hub's input: each record once, and in order.
+
+A door decides nothing. What it carries is believed no more than what comes by the hub's edge: whose it is says the
+signature inside, and what is in no form of ours is refused, recorded and kept by the lane, like everything else.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import suppress
+
+from broker import telemetry
+from broker.directory import Directory
+from broker.errors import Fenced, TellwiseError
+from broker.ports import Assigned, Lane, LaneEvent, Revoked, Transport
+from broker.topics import INPUT, outbox
+from schemas import DeskId
+
+LOOK_S = 5.0
+"""How often one looks whether there are other desks with a topic of their own."""
+RECORDS_MAX = 500
+_IDLE_MS = 500
+_AGAIN_S = 1.0
+
+
+class Doors:
+    """The doors of all desks that write to the engine themselves; shared among the hub's processes."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        directory: Callable[[], Directory],
+        writing: Iterable[DeskId],
+        may_carry: Callable[[], bool],
+    ) -> None:
+        """Join the parts.
+
+        Args:
+            transport: Where the topics are.
+            directory: As last committed: a desk that is revoked has no door.
+            writing: The desks that have a topic of their own.
+            may_carry: Whether the hub takes anything in now; while it does not, records lie where they are.
+        """
+        self._transport, self._directory, self._writing = transport, directory, frozenset(writing)
+        self._may_carry = may_carry
+
+    async def keep(self) -> None:
+        """Carry until cancelled. What fails is tried again."""
+        while True:
+            topics = self._topics()
+            try:
+                if topics:
+                    await self._own(topics)
+            except TellwiseError as error:
+                telemetry.emit(telemetry.Event.DOORS_CLOSED, level=logging.ERROR, reason=type(error).__name__)
+            await asyncio.sleep(_AGAIN_S if topics else LOOK_S)
+
+    def _topics(self) -> list[str]:
+        desks = self._directory().desks
+        return sorted(outbox(desks[desk].mailbox) for desk in self._writing & desks.keys())
+
+    async def _own(self, topics: list[str]) -> None:
+        """Serve the doors that are ours, until there are others, or one is lost."""
+        async with self._transport.lanes([(topic, 0) for topic in topics]) as events, asyncio.TaskGroup() as serving:
+            doors: dict[str, asyncio.Task[None]] = {}
+            while topics == self._topics():
+                event = await _within(LOOK_S, events)
+                match event:
+                    case Assigned():
+                        doors[event.lane.name] = serving.create_task(self._serve(event.lane))
+                    case Revoked() if event.lane.name in doors:
+                        doors.pop(event.lane.name).cancel()
+            for door in doors.values():
+                door.cancel()
+
+    async def _serve(self, lane: Lane) -> None:
+        with suppress(Fenced):  # it is another's now; the group says whose
+            while True:
+                if not self._may_carry():
+                    await asyncio.sleep(_AGAIN_S)
+                    continue
+                records = await lane.poll(RECORDS_MAX, _IDLE_MS)
+                if records:
+                    async with lane.transaction() as tx:
+                        for record in records:
+                            tx.send(INPUT, record.value)
+                        tx.done(records[-1].offset + 1)
+
+
+async def _within(seconds: float, events: AsyncIterator[LaneEvent]) -> LaneEvent | None:
+    """The next event, if it comes soon."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            return await anext(events)
+    return None
