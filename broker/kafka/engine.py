@@ -119,7 +119,7 @@ def on_kafka(
         names: What the hub's things are called there.
     """
     called = names or Names()
-    make_room = _maker(connection, retention, called, allow_unsafe=allow_unsafe_topics)
+    make_room = _maker(connection, retention, called)
 
     async def opened(home: Path, _clock: Clock) -> Engine:
         refuse_if_moving(home)
@@ -156,8 +156,7 @@ def transport_as_set(settings: HubSettings, path: Path) -> tuple[KafkaTransport,
         SettingsRefused: they do not say where its Kafka is.
     """
     connection = _connection(settings, path)
-    # Whoever started the hub has said whether its topics may be unsafe; what is there already is as safe as they are.
-    return KafkaTransport(connection), _maker(connection, settings.retention, Names(), allow_unsafe=True)
+    return KafkaTransport(connection), _maker(connection, settings.retention, Names())
 
 
 def _connection(settings: HubSettings, path: Path) -> Connection:
@@ -166,9 +165,9 @@ def _connection(settings: HubSettings, path: Path) -> Connection:
     return Connection.of(settings.kafka, path)
 
 
-def _maker(connection: Connection, retention: Retention, names: Names, *, allow_unsafe: bool) -> MakeRoom:
+def _maker(connection: Connection, retention: Retention, names: Names) -> MakeRoom:
     async def make_room(mailbox: Mailbox) -> None:
-        await ensure_desk(connection, mailbox, retention, allow_unsafe=allow_unsafe, names=names)
+        await ensure_desk(connection, mailbox, retention, names)
 
     return make_room
 

@@ -10,19 +10,16 @@ from pathlib import Path
 
 from broker.app import hub_folder
 from broker.client import Trust
-from broker.directory import Directory, directory_of
-from broker.errors import StateUnreadable
+from broker.directory import Directory
+from broker.directory.topic import DirectoryTopic
 from broker.kafka.administration import administered
 from broker.kafka.connection import Connection
 from broker.kafka.layout import DeskOnKafka
 from broker.kafka.names import Names
-from broker.kafka.reading import PartitionReader
-from broker.sealing.rejection import Rejected
+from broker.kafka.transport import KafkaTransport
 from broker.settings import HubSettings, Kafka, Retention, beside
 from broker.topics import DIRECTORY
 from schemas import DeskId, Mailbox
-
-_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,24 +74,14 @@ async def needs_of(
 
 
 async def _directory(settings: HubSettings, path: Path, connection: Connection, names: Names) -> Directory:
-    place = names.place((DIRECTORY, 0))
     async with administered(connection) as cluster:
-        if place.topic not in await cluster.topics():
+        if names.topic(DIRECTORY) not in await cluster.topics():
             return Directory()
-    reader = PartitionReader(connection, place)
+    transport = KafkaTransport(connection, names)
     try:
-        await reader.start()
-        records: list[bytes] = []
-        at = 0
-        while some := await reader.read(at, _AT_ONCE, 0):
-            records += [record.value for record in some]
-            at = some[-1].offset + 1
+        if not await transport.read(DIRECTORY, 0, 1, 0):
+            return Directory()
+        trust = Trust.load(hub_folder(beside(path, settings.data)) / "trust.json")
+        return await DirectoryTopic(transport, trust.key).standing()
     finally:
-        await reader.close()
-    if not records:
-        return Directory()
-    trust = Trust.load(hub_folder(beside(path, settings.data)) / "trust.json")
-    try:
-        return directory_of(records, trust.key)
-    except Rejected as error:
-        raise StateUnreadable(f"topic `{place.topic}` is not what this hub's directory key signed") from error
+        await transport.close()

@@ -16,7 +16,7 @@ from broker.kafka.names import Names
 from broker.kafka.needs import Needs
 from broker.kafka.rights import Permission, Right, desk_rights, hub_rights, principal, reaches
 from broker.settings import Retention
-from broker.topics import inbox
+from broker.topics import INPUT, inbox
 from schemas import Mailbox
 
 _SETTLED_S = 30
@@ -98,34 +98,36 @@ async def apply(connection: Connection, needs: Needs) -> tuple[Plan, Plan]:
 
 
 async def ensure_desk(
-    connection: Connection, mailbox: Mailbox, retention: Retention, *, allow_unsafe: bool, names: Names | None = None
+    connection: Connection, mailbox: Mailbox, retention: Retention, names: Names | None = None
 ) -> None:
     """Make the inbox of a desk that came to the hub, if it is not there, and wait until every node knows it.
 
     For the hub itself, with its own rights. What a desk may do on Kafka itself is for the operator to give: `apply`.
+    The inbox has as many copies as the hub's input, and so as many as the operator wanted, whoever is down just now.
 
     Args:
         connection: The hub's.
         mailbox: The desk's.
         retention: How long letters are kept.
-        allow_unsafe: As in `Needs`.
         names: What the hub's things are called.
 
     Raises:
-        ClusterUnfit: there are too few nodes for three copies.
+        ClusterUnfit: nothing was made for this hub yet.
         EngineAway: nobody answers, or the inbox has no leader in time.
         KafkaRefused: we may not make it.
     """
     names = names or Names()
     name = names.topic(inbox(mailbox))
     async with administered(connection) as cluster:
-        nodes = await cluster.nodes()
-        if name not in await cluster.topics():
-            copies = _copies(nodes, allow_unsafe=allow_unsafe)
+        there = await cluster.topics()
+        if name not in there:
+            if names.topic(INPUT) not in there:
+                raise ClusterUnfit("this hub has no topics on the Kafka", "Run `tellwise kafka provision --apply`.")
+            copies = min(COPIES, there[names.topic(INPUT)].copies)
             await cluster.make([inbox_topic(mailbox, Shape(retention, copies=copies, names=names))])
         try:
             async with asyncio.timeout(_SETTLED_S):
-                for node in nodes:
+                for node in await cluster.nodes():
                     while not await cluster.at(node).has_leaders(name):  # noqa: ASYNC110
                         await asyncio.sleep(_LOOK_S)  # no event tells it
         except TimeoutError:

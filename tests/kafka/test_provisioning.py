@@ -24,7 +24,6 @@ from broker.kafka.rights import EVERYBODY, Operation, Pattern, Permission, Resou
 from broker.kafka.safety import unsafe
 from broker.settings import Retention
 from broker.topics import DIRECTORY, INPUT, LEDGER, QUARANTINE, changelog, inbox, outbox
-from schemas import Mailbox
 from tests.contracts.kafka_clients import run
 from tests.kafka.stories import HOUSING, HUB, NAMES, NEEDS, POLICE, a_mailbox, as_admin, as_somebody, laid_bare
 
@@ -140,7 +139,7 @@ def test_a_hub_with_a_prefix_stands_beside_another_and_neither_sees_the_other(ka
             await apply(admin, NEEDS)
             done, _ = await apply(admin, beside)
             player = as_somebody(kafka_with_rights, "player")
-            await ensure_desk(player, a_mailbox(), NEEDS.retention, allow_unsafe=True, names=beside.names)
+            await ensure_desk(player, a_mailbox(), NEEDS.retention, beside.names)
             problems = await unsafe(player, [INPUT, changelog(INPUT), LEDGER], beside.names)
             return done, await plan(admin, NEEDS), problems
 
@@ -259,11 +258,7 @@ def test_less_than_three_nodes_are_refused_unless_somebody_says_so(kafka_with_ri
     async def story() -> set[str]:
         admin = as_admin(kafka_with_rights)
         async with laid_bare(kafka_with_rights) as cluster:
-            for refused in (
-                plan(admin, careful),
-                apply(admin, careful),
-                ensure_desk(admin, a_mailbox(), Retention(), allow_unsafe=False),
-            ):
+            for refused in (plan(admin, careful), apply(admin, careful)):
                 with pytest.raises(ClusterUnfit, match="1 node is at work, and there must be 3"):
                     await refused
             return {*await cluster.topics()}
@@ -296,6 +291,15 @@ def test_who_may_not_change_a_cluster_is_told_so(kafka_with_rights: KafkaCluster
             await apply(as_admin(kafka_with_rights), NEEDS)
             with pytest.raises(KafkaRefused, match="the rights: "):
                 await plan(as_somebody(kafka_with_rights, HUB), NEEDS)
+
+    run(story)
+
+
+def test_no_inbox_is_made_where_nothing_was_provisioned(kafka_with_rights: KafkaCluster) -> None:
+    async def story() -> None:
+        async with laid_bare(kafka_with_rights):
+            with pytest.raises(ClusterUnfit, match="has no topics on the Kafka"):
+                await ensure_desk(as_admin(kafka_with_rights), a_mailbox(), NEEDS.retention)
 
     run(story)
 
@@ -336,14 +340,7 @@ def test_the_hub_itself_makes_the_inbox_of_a_new_desk_once(kafka_with_rights: Ka
         async with laid_bare(kafka_with_rights):
             await apply(as_admin(kafka_with_rights), NEEDS)
             for _ in range(2):
-                await ensure_desk(hub, newcomer, NEEDS.retention, allow_unsafe=True)
-            with pytest.raises(KafkaRefused, match=f"topic `{inbox(newcomer)}x`"):
-                await ensure_desk(
-                    as_somebody(kafka_with_rights, HOUSING.mailbox),
-                    Mailbox(f"{newcomer}x"),
-                    NEEDS.retention,
-                    allow_unsafe=True,
-                )
+                await ensure_desk(hub, newcomer, NEEDS.retention)
             entered = replace(NEEDS, desks=[*NEEDS.desks, DeskOnKafka(newcomer)])
             return await plan(as_admin(kafka_with_rights), entered), await unsafe(hub, [inbox(newcomer)])
 

@@ -11,16 +11,16 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from broker.dev import KafkaCluster
 from broker.errors import ClusterUnfit
-from broker.kafka.administration import administered
+from broker.kafka.administration import Administration, administered
 from broker.kafka.connection import Connection
 from broker.kafka.layout import Shape, Topic, topics
 from broker.kafka.needs import Needs
-from broker.kafka.provisioning import Plan, apply, plan
+from broker.kafka.provisioning import Plan, apply, ensure_desk, plan
 from broker.kafka.safety import unsafe
 from broker.settings import Retention
 from broker.topics import DIRECTORY, INPUT, LEDGER, QUARANTINE, changelog, inbox, outbox
 from tests.contracts.kafka_clients import LONGEST_S, run, until
-from tests.kafka.stories import HOUSING, POLICE, as_admin
+from tests.kafka.stories import HOUSING, POLICE, a_mailbox, as_admin
 
 NEEDS = Needs(desks=[POLICE, HOUSING], retention=Retention(), principal="hub")
 WANTED = topics(NEEDS.desks, Shape(NEEDS.retention))
@@ -54,14 +54,17 @@ CHANGES = [
     Change(QUARANTINE, "message.timestamp.type", "CreateTime", "by their senders' clocks"),
 ]
 
-# Alone among the settings of a node: with it, what is committed could be lost with one node.
-ONE_COPY_OF_TRANSACTIONS = {"transaction.state.log.replication.factor": "1"}
+SETTINGS = {
+    "transaction.state.log.replication.factor": "1",  # with it, what is committed could be lost with one node
+    "broker.session.timeout.ms": "3000",  # how soon a node that was killed is missed
+    "broker.heartbeat.interval.ms": "500",
+}
 
 
 @pytest.fixture(scope="module")
 def three_nodes(kafka_cluster: KafkaCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaCluster]:
     """Three nodes in plain text, provisioned. The shared one is only asked for so that this is skipped where it is."""
-    cluster = KafkaCluster.up(tmp_path_factory.mktemp("three"), nodes=3, settings=ONE_COPY_OF_TRANSACTIONS)
+    cluster = KafkaCluster.up(tmp_path_factory.mktemp("three"), nodes=3, settings=SETTINGS)
     try:
         run(lambda: apply(Connection(cluster.bootstrap), NEEDS))
         yield cluster
@@ -144,6 +147,27 @@ def test_a_cluster_whose_transactions_stand_on_one_node_is_told_so(three_nodes: 
     )
 
 
+def test_a_desk_that_comes_while_a_node_is_down_has_three_copies_of_its_inbox(three_nodes: KafkaCluster) -> None:
+    reached = Connection(three_nodes.bootstrap)
+    newcomer = a_mailbox()
+
+    async def story() -> list[str]:
+        async with administered(reached) as cluster:
+            await until(lambda: misses(cluster, 3))
+            with pytest.raises(ClusterUnfit, match="2 nodes are at work, and there must be 3"):
+                await plan(reached, NEEDS)
+            await ensure_desk(reached, newcomer, NEEDS.retention)
+        return await unsafe(reached, [inbox(newcomer)])
+
+    three_nodes.kill(3)
+    try:
+        problems = run(story)
+    finally:
+        KafkaCluster.up(three_nodes.folder)
+
+    assert problems == []
+
+
 def test_a_kafka_that_asks_for_certificates_and_for_no_rights_is_refused(
     kafka_cluster: KafkaCluster, tmp_path: Path
 ) -> None:
@@ -165,3 +189,7 @@ async def is_safe(reached: Connection) -> bool:
 async def topics_of(reached: Connection) -> list[str]:
     async with administered(reached) as cluster:
         return sorted(await cluster.topics())
+
+
+async def misses(cluster: Administration, node: int) -> bool:
+    return node not in await cluster.nodes()
