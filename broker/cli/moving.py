@@ -75,7 +75,7 @@ async def _make_inboxes(database: Path, connection: Connection, settings: HubSet
     inboxes = [topic for topic in topics_in(database) if topic.startswith(_INBOX)]
     for topic in inboxes:
         mailbox = Mailbox(topic.removeprefix(_INBOX))
-        await ensure_desk(connection, mailbox, settings.retention, allow_unsafe=allow_unsafe)
+        await ensure_desk(connection, mailbox, settings.retention)
     found = await unsafe(connection, [*own, changelog(INPUT), LEDGER, *inboxes])
     lacking = [what for what in found if "is not there" in what]
     if lacking or (found and not allow_unsafe):

@@ -28,7 +28,7 @@ class Place:
 
     async def make_inbox(self, mailbox: Mailbox) -> None:
         """Make the inbox of a desk."""
-        await ensure_desk(self.connection, mailbox, Retention(), allow_unsafe=True, names=self.names)
+        await ensure_desk(self.connection, mailbox, Retention(), self.names)
 
 
 async def place_on(cluster: KafkaCluster) -> Place:

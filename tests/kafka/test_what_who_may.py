@@ -4,23 +4,31 @@ Each attempt is made at the running broker, by its own request. A list of what m
 was tried as well, and refused.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from broker.dev import KafkaCluster
+from broker.kafka.engine import on_kafka
 from broker.kafka.layout import DeskOnKafka, Shape, topics
 from broker.kafka.provisioning import apply
 from broker.kafka.safety import unsafe
 from broker.kafka.transport import KafkaTransport
 from broker.ports import Assigned, Leaf, RowKey, SealedRow, Table
 from broker.topics import DIRECTORY, INPUT, LEDGER, QUARANTINE, changelog, inbox, outbox
-from schemas import Mailbox
+from schemas import DeskId, Mailbox
+from tests import personas
+from tests.contracts.clock import MovedClock
 from tests.contracts.engine import frontier
 from tests.contracts.kafka_clients import run
+from tests.faults.county import case_opened, county, moved
 from tests.kafka.attempts import Answer, Attempts, trying
 from tests.kafka.stories import HOUSING, HUB, NAMES, NEEDS, POLICE, as_admin, as_somebody, laid_bare, producing
+from tests.personas import BLACKBURN, PRESTON
 
 LANE = f"{NAMES.lanes}{INPUT}.0"
 OURS = [topic.name for topic in topics(NEEDS.desks, Shape(NEEDS.retention, copies=1))]
@@ -30,6 +38,8 @@ EVERY = [*OURS, *OTHERS]
 """All topics there are: what one of these does not allow, no topic does."""
 POLICE_GROUP, HOUSING_GROUP = f"{POLICE.mailbox}.adapter", f"{HOUSING.mailbox}.adapter"
 GROUPS = [GROUP, POLICE_GROUP, HOUSING_GROUP, "somebody"]
+ONYX = personas.PEOPLE[0]
+_HUB_S = 120
 STRANGER = "nobody_knows_this_one-"
 
 
@@ -209,6 +219,26 @@ def test_the_engine_does_a_turn_with_the_rights_of_the_hub_and_a_desk_hears_of_i
             return await heard(kafka_with_rights, HOUSING, HOUSING_GROUP)
 
     assert run(story) == [b"heard of said"]
+
+
+def test_a_whole_hub_lives_on_the_rights_of_the_hub_and_desks_come_to_it(
+    kafka_with_rights: KafkaCluster, tmp_path: Path
+) -> None:
+    hub = as_somebody(kafka_with_rights, HUB)
+    engine = on_kafka(hub, NEEDS.retention, allow_unsafe_topics=True)
+
+    async def story() -> set[DeskId]:
+        async with asyncio.timeout(_HUB_S), laid_bare(kafka_with_rights):
+            await apply(as_admin(kafka_with_rights), replace(NEEDS, desks=[]))
+            async with county(tmp_path, MovedClock(), engine=engine) as here:
+                await here.say(personas.POLICE.name, case_opened(ONYX))
+                await here.say(personas.POLICE.name, moved(ONYX, to=BLACKBURN, old=PRESTON))
+                await here.tellwise.engine.behind()
+                return set(await here.hear())
+
+    heard_of_it = asyncio.run(story())
+
+    assert heard_of_it > {personas.PROBATION.name}
 
 
 def test_the_hub_sees_whether_its_topics_are_safe_and_writes_outside_of_a_lane(kafka_with_rights: KafkaCluster) -> None:
