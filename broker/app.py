@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from broker import engines
 from broker.care.standing import Standing
 from broker.client import Desk, Trust
 from broker.client.card import card_of
@@ -21,7 +22,7 @@ from broker.client.keys import load_desk_keys
 from broker.directory import Directory
 from broker.edge import LocalEdge
 from broker.elsewhere import Elsewhere
-from broker.engines import Engine, OpenEngine, embedded
+from broker.engines import Engine, OpenEngine
 from broker.errors import FolderUnusable, HubStopped, NotRegistered
 from broker.files import private_folder
 from broker.hub import Hub
@@ -186,7 +187,7 @@ async def running(
     entropy: Entropy = system_entropy,
     credential: bytes | None = None,
     retention: Retention | None = None,
-    engine: OpenEngine = embedded,
+    engine: OpenEngine | None = None,
 ) -> AsyncIterator[Tellwise]:
     """Run a hub on *folder* until the block ends; then finish what is owed and let go.
 
@@ -198,7 +199,7 @@ async def running(
         entropy: Where randomness comes from.
         credential: What the hub's keys are sealed under, if this is no demonstration.
         retention: How long things are kept; None: nothing is removed by itself.
-        engine: What it stands on.
+        engine: What it stands on; None: one file on this machine.
 
     A hub that was made from a backup, or that has lost what a desk has seen, is given to the caller as it is: desks can
     reach it, and it does nothing before `Tellwise.standing` is clear.
@@ -221,7 +222,7 @@ async def running(
         policies=Policies(Bundle.load()),
         entropy=entropy,
     )
-    opened = await engine(hub_home, clock)
+    opened = await (engine or engines.embedded)(hub_home, clock)
     try:
         ledgers = LedgerWindow(opened.ledgers, keys.ledger, lanes=(premises.lane,), directory=premises.directory_log)
         standing = Standing(hub_home, ledgers, lambda: hub.directory, clock)

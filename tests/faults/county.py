@@ -11,7 +11,7 @@ from pathlib import Path
 
 from broker.app import Tellwise, desk_folder, hub_folder, running
 from broker.client import Desk, Draft, Link, OpenedLetter, Trust, compose
-from broker.engines import OpenEngine, embedded
+from broker.engines import OpenEngine
 from broker.ports import Clock
 from broker.sealing.entropy import system_entropy
 from schemas import AgencyId, AreaCode, DeskId, Label, NotificationId, Purpose, Said, Tag
@@ -85,7 +85,7 @@ async def county(
     desks: Sequence[DeskPersona] = DESKS,
     *,
     way: Callable[[Link], Link] = lambda edge: edge,
-    engine: OpenEngine = embedded,
+    engine: OpenEngine | None = None,
 ) -> AsyncIterator[County]:
     """Run the hub of *folder* with these desks; those that are not registered yet are entered first.
 

@@ -1,0 +1,29 @@
+"""What people do with Tellwise is the same on Kafka: journeys and faults that are told elsewhere, with it below."""
+
+from pathlib import Path
+
+import pytest
+
+from broker import engines
+from broker.dev import KafkaCluster
+from broker.engines import Engine
+from broker.ports import Clock
+from tests.faults.test_replies_lost import *  # noqa: F403
+from tests.journeys.test_a_desk_speaks_while_the_link_is_down import *  # noqa: F403
+from tests.journeys.test_desks_over_http import *  # noqa: F403
+from tests.journeys.test_police_publish_a_registration_change import *  # noqa: F403
+from tests.journeys.test_social_care_hears_of_a_move import *  # noqa: F403
+from tests.kafka.hubs import Place, place_on
+
+
+@pytest.fixture(autouse=True)
+def _on_kafka(kafka_cluster: KafkaCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each hub's folder has a place of its own on the cluster, for as long as the test lasts."""
+    places: dict[Path, Place] = {}
+
+    async def opened(home: Path, clock: Clock) -> Engine:
+        if home not in places:
+            places[home] = await place_on(kafka_cluster)
+        return await places[home].engine(home, clock)
+
+    monkeypatch.setattr(engines, "embedded", opened)
