@@ -16,6 +16,7 @@ from broker import telemetry
 from broker.errors import Fenced, FolderUnusable, StateUnreadable, TellwiseError
 from broker.kafka.coding import from_ledger_record, is_part, joined
 from broker.kafka.connection import Connection
+from broker.kafka.home import Home
 from broker.kafka.names import Names
 from broker.kafka.reading import PartitionReader
 from broker.topics import LEDGER
@@ -54,6 +55,7 @@ class LedgerCopy:
         self._writer = Writer(database, self.path, lambda _partitions: None)
         self._parts = [_Part(names, connection, index, self._writer) for index in range(partitions)]
         self._following: list[asyncio.Task[None]] = []
+        self._home = Home()
 
     async def start(self) -> None:
         """Read all that is there, and go on to follow.
@@ -67,6 +69,9 @@ class LedgerCopy:
 
     async def catch_up(self) -> None:
         """Return when the copy holds all that was committed when this was called. Raises as `start`."""
+        await self._home.of(self._catch_up())
+
+    async def _catch_up(self) -> None:
         await asyncio.gather(*(part.catch_up() for part in self._parts))
 
     async def close(self) -> None:

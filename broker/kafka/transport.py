@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 from broker import telemetry
 from broker.errors import Fenced, TellwiseError
 from broker.kafka.connection import ANSWERS_WITHIN_S, STOPS_WITHIN_S, Connection, answers, let_go, within
+from broker.kafka.home import Home
 from broker.kafka.lane import KafkaLane
 from broker.kafka.names import Names
 from broker.kafka.publishing import Publisher
@@ -49,21 +50,25 @@ class KafkaTransport:
         self._connection, self._names, self._session_s = connection, names or Names(), session_s
         self._publisher = Publisher(connection)
         self._readers = Readers(connection)
+        self._home = Home()
         self._shares: list[_Share] = []
 
     async def publish(self, topic: str, values: Sequence[bytes], *, partition: int = 0) -> Sequence[int]:
         """See `Transport.publish`. Raises EngineAway and OutcomeUnknown, too."""
         if not values:
             return ()
-        return await self._publisher.publish(self._names.place((topic, partition)), values)
+        return await self._home.of(self._publisher.publish(self._names.place((topic, partition)), values))
 
     async def read(
         self, topic: str, start: int, records_max: int, wait_ms: int, *, partition: int = 0
     ) -> Sequence[Record]:
         """See `Transport.read`. Raises EngineAway, too."""
-        async with self._readers.one(self._names.place((topic, partition))) as reader:
+        return await self._home.of(self._read((topic, partition), start, records_max, wait_ms))
+
+    async def _read(self, partition: Partition, start: int, records_max: int, wait_ms: int) -> Sequence[Record]:
+        async with self._readers.one(self._names.place(partition)) as reader:
             found = await reader.read(start, records_max, wait_ms)
-        return [Record(topic, partition, record.offset, record.value) for record in found]
+        return [Record(*partition, record.offset, record.value) for record in found]
 
     @asynccontextmanager
     async def lanes(self, topics: Sequence[tuple[str, int]]) -> AsyncIterator[AsyncIterator[LaneEvent]]:
