@@ -75,7 +75,7 @@ class LocalEdge:
 
     async def consistency(self, log: str, sizes: Sequence[int]) -> Sequence[Proof]:
         """See `Link.consistency`."""
-        await self._caught_up()
+        await self.caught_up()
         try:
             return await asyncio.to_thread(self._ledgers.consistency, log, sizes)
         except NotThere as error:
@@ -83,12 +83,13 @@ class LocalEdge:
 
     async def seen(self, log: str, note: bytes) -> None:
         """See `Link.seen`."""
-        await self._caught_up()
+        await self.caught_up()
         if self._standing is not None and not await asyncio.to_thread(self._standing.told, log, note):
             raise HubForked(f"the hub does not have what it signed of `{log}`")
 
-    async def _caught_up(self) -> None:
-        """A ledger that is read behind the lane does not lack what a desk was shown; it would look like a fork."""
+    async def caught_up(self) -> None:
+        """Return when the ledgers show all that is committed: one that is read behind the lane would lack what a desk
+        was shown, and that looks like a fork. Whoever looks into them for a desk waits for this first."""
         if self._catch_up is not None:
             await self._catch_up()
 

@@ -14,7 +14,7 @@ from broker.api.documentation import add_documentation
 from broker.api.parts import Parts
 from broker.api.problems import BROKEN, BUSY, install, problem_response
 from broker.api.routes import add_operations
-from broker.errors import FolderUnusable, OutcomeUnknown
+from broker.errors import EngineAway, FolderUnusable, OutcomeUnknown
 
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
@@ -87,7 +87,7 @@ class Gate:
                     await self._app(scope, receive, answer)
         except ClientDisconnect:
             pass  # nobody is there to be answered, and nothing failed here
-        except (FolderUnusable, OutcomeUnknown) as error:  # a full disk: it passes, and whoever asked comes again
+        except (FolderUnusable, EngineAway, OutcomeUnknown) as error:  # it passes, and whoever asked comes again
             telemetry.failed(telemetry.Event.REQUEST_FAILED, error, route=_route(scope))
             if not status:
                 await problem_response(BUSY, _DISK_RETRY_S)(scope, receive, answer)

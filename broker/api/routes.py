@@ -185,7 +185,7 @@ def _ledgers(router: APIRouter, parts: Parts) -> None:
         openapi_extra=declared(Permission.DESK),
     )
     async def checkpoint(_caller: Caller, hub: _NAME, lane: _NAME) -> Response:
-        note = await _there(lambda: parts.ledgers.checkpoint(f"{hub}/{lane}"))
+        note = await _there(parts, lambda: parts.ledgers.checkpoint(f"{hub}/{lane}"))
         return Response(note, media_type="text/plain; charset=utf-8")
 
     @router.get(
@@ -214,7 +214,7 @@ def _ledgers(router: APIRouter, parts: Parts) -> None:
         wanted = [int(size) for size in sizes.split(",")]
         if max(wanted) > SIZE_MAX:
             raise Problem(problems.NOT_THERE)
-        proofs = await _there(lambda: parts.ledgers.consistency(f"{hub}/{lane}", wanted))
+        proofs = await _there(parts, lambda: parts.ledgers.consistency(f"{hub}/{lane}", wanted))
         return JSONResponse({"proofs": [[b64_encode(digest) for digest in proof] for proof in proofs]})
 
     @router.get(
@@ -230,7 +230,7 @@ def _ledgers(router: APIRouter, parts: Parts) -> None:
     async def own_entry(
         caller: Caller, hub: _NAME, lane: _NAME, index: Annotated[int, Path(ge=0, lt=2**53)]
     ) -> Response:
-        entry, proof = await _there(lambda: parts.ledgers.own_entry(f"{hub}/{lane}", index, caller.id))
+        entry, proof = await _there(parts, lambda: parts.ledgers.own_entry(f"{hub}/{lane}", index, caller.id))
         return JSONResponse({"entry": b64u_encode(entry), "proof": proof})
 
 
@@ -264,7 +264,7 @@ that was put back to an earlier moment learns by it that it must not go on: it w
         if told is None:
             raise Problem(problems.NOT_THERE)
         try:
-            has_it = await _there(lambda: told.told(f"{hub}/{lane}", note, caller.id))
+            has_it = await _there(parts, lambda: told.told(f"{hub}/{lane}", note, caller.id))
         except CheckpointRejected:
             raise Problem(problems.NOT_A_CHECKPOINT) from None
         return JSONResponse({"has_it": has_it})
@@ -297,8 +297,9 @@ def _health(router: APIRouter, parts: Parts) -> None:
         return JSONResponse({"status": "ready"})
 
 
-async def _there(ask: Callable[[], _T]) -> _T:
+async def _there(parts: Parts, ask: Callable[[], _T]) -> _T:
     """What a ledger gives, asked in a thread because it reads and hashes."""
+    await parts.edge.caught_up()
     try:
         return await asyncio.to_thread(ask)
     except NotThere:

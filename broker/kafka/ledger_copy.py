@@ -15,7 +15,7 @@ import apsw
 from broker import telemetry
 from broker.errors import Fenced, FolderUnusable, StateUnreadable, TellwiseError
 from broker.kafka.coding import from_ledger_record, is_part, joined
-from broker.kafka.connection import Connection
+from broker.kafka.connection import Connection, answers
 from broker.kafka.home import Home
 from broker.kafka.names import Names
 from broker.kafka.reading import PartitionReader
@@ -30,6 +30,7 @@ from broker.transport.writer import Writer
 COPIES_MAX = 64
 """Hubs on one data folder."""
 _RECORDS_MAX = 200
+_DECIDED_S = 0.02
 _LOOK_S = 1.0
 """How far behind the copy is at most while nobody asks; who asks has it catch up first."""
 
@@ -64,11 +65,15 @@ class LedgerCopy:
             EngineAway: the cluster does not answer.
             StateUnreadable: what is there does not continue the copy: remove its file, and see who else removed what.
         """
-        await self.catch_up()
+        await asyncio.gather(*(part.copy() for part in self._parts))
         self._following = [asyncio.create_task(part.follow()) for part in self._parts]
 
     async def catch_up(self) -> None:
-        """Return when the copy holds all that was committed when this was called. Raises as `start`."""
+        """Return when the copy holds all that was committed when this was called. Raises as `start`.
+
+        A turn becomes visible in one partition after the other: a desk may have its letter before our reader is shown
+        the entry. So all that is written is waited for until it is known what becomes of it.
+        """
         await self._home.of(self._catch_up())
 
     async def _catch_up(self) -> None:
@@ -91,6 +96,7 @@ class _Part:
     def __init__(self, names: Names, connection: Connection, index: int, writer: Writer) -> None:
         self._place, self._writer = (LEDGER, index), writer
         self._reader, self._is_started = PartitionReader(connection, names.place(self._place)), False
+        self._written = PartitionReader(connection, names.place(self._place), undecided=True)
         self._next = 0
         self._reading = asyncio.Lock()
 
@@ -99,15 +105,24 @@ class _Part:
         while True:
             await asyncio.sleep(_LOOK_S)
             try:
-                await self.catch_up()
+                await self.copy()
             except TellwiseError as error:
                 telemetry.emit(telemetry.Event.LEDGER_NOT_COPIED, level=logging.ERROR, reason=type(error).__name__)
 
     async def catch_up(self) -> None:
-        """Copy all that is committed now."""
+        """Copy all that is committed now, also where no reader is shown it yet."""
+        await self.copy()
+        written = await self._written.end()
+        async with answers():
+            while await self._reader.end() < written:
+                await asyncio.sleep(_DECIDED_S)
+        await self.copy()
+
+    async def copy(self) -> None:
+        """Copy all that a reader is shown to be committed now."""
         async with self._reading:
             if not self._is_started:
-                await self._reader.start()
+                await asyncio.gather(self._reader.start(), self._written.start())
                 self._next = await self._writer.commit(_Copied(self._place, (), None))
                 self._is_started = True
             held: list[Growth | Note] = []
@@ -121,7 +136,7 @@ class _Part:
 
     async def close(self) -> None:
         """Let go of the connections."""
-        await self._reader.close()
+        await asyncio.gather(self._reader.close(), self._written.close())
 
 
 @dataclass(frozen=True, slots=True)

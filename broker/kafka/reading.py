@@ -30,12 +30,12 @@ _FETCH_WAIT_MS = 100
 class PartitionReader:
     """Reads one partition. Not safe for concurrent callers."""
 
-    def __init__(self, connection: Connection, partition: TopicPartition) -> None:
-        """For *partition*; `start` begins."""
+    def __init__(self, connection: Connection, partition: TopicPartition, *, undecided: bool = False) -> None:
+        """For *partition*; `start` begins. *undecided*: also what nobody knows yet whether it is committed."""
         self.partition = partition
         self._consumer = AIOKafkaConsumer(
             **connection.arguments(),
-            isolation_level="read_committed",
+            isolation_level="read_uncommitted" if undecided else "read_committed",
             enable_auto_commit=False,
             auto_offset_reset="none",
             fetch_max_wait_ms=_FETCH_WAIT_MS,
@@ -88,7 +88,7 @@ class PartitionReader:
         return []
 
     async def end(self) -> int:
-        """The offset before which everything is decided: committed or taken back."""
+        """The offset before which everything is decided: committed or taken back. Or written, if that is enough."""
         async with answers():
             offsets: dict[TopicPartition, int] = await self._consumer.end_offsets([self.partition])
         return offsets[self.partition]

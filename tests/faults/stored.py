@@ -243,7 +243,7 @@ def read_stored(folder: Path) -> Stored:
                 events=[event for _, event in ledgers.entries(f"{hub}/directory")],
                 entries=ledgers.entries(f"{hub}/lane-0"),
                 details=ledgers.details(f"{hub}/lane-0"),
-                desks={DeskId(desk.name): _desk(desk / "desk.db") for desk in desk_folders(folder) if _is_used(desk)},
+                desks={DeskId(desk.name): read_desk(desk / "desk.db") for desk in desk_folders(folder) if _is_used(desk)},
             ).stored()
     finally:
         reader.close()
@@ -291,7 +291,8 @@ def _is_used(desk: Path) -> bool:
     return (desk / "desk.db").exists()
 
 
-def _desk(path: Path) -> StoredDesk:
+def read_desk(path: Path) -> StoredDesk:
+    """What a desk has in its file."""
     database = open_database(path, DDL, readonly=True)
     try:
         return stored_desk(database)

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.client import AIOKafkaClient
 
 from broker.kafka import producing
@@ -23,8 +23,9 @@ from broker.kafka.producing import LaneProducer, Outgoing
 from broker.transport.records import Partition
 
 PHASES = ("before send", "after send", "before commit", "after commit")
+TAKING = "taking"
 """Before anything of a turn is sent; when the cluster has all of it; when its commit is about to be asked for; and when
-it is committed, and the reply has not been read."""
+it is committed, and the reply has not been read. Beside them: when a lane is about to be taken."""
 TRANSACTION_S = 15
 
 
@@ -38,7 +39,7 @@ class Armed:
 
     def at(self, phase: str) -> None:
         """Meet what is armed, if this is its phase."""
-        if not self._is_committing or not self._file.exists():
+        if not self._file.exists():
             return
         armed, _, number = self._file.read_text(encoding="ascii").partition(":")
         if armed == phase:
@@ -50,7 +51,11 @@ class Armed:
 
     def hook(self) -> None:
         """Look in each phase of each turn from now on."""
-        commit, send, ask = LaneProducer.commit, LaneProducer._send, AIOKafkaClient.send
+        commit, send, take, ask = LaneProducer.commit, LaneProducer._send, LaneProducer.take, AIOKafkaClient.send
+
+        async def taken(producer: LaneProducer, own: Sequence[TopicPartition]) -> None:
+            self.at(TAKING)
+            await take(producer, own)
 
         async def committed(producer: LaneProducer, records: Sequence[Outgoing]) -> None:
             self._is_committing = True
@@ -62,10 +67,11 @@ class Armed:
 
         async def sent(producer: LaneProducer, records: Sequence[Outgoing]) -> None:
             await send(producer, records)
-            self.at("after send")
+            if self._is_committing:
+                self.at("after send")
 
         async def asked(client: AIOKafkaClient, node: Any, request: Any, **more: Any) -> Any:
-            ends = type(request).__name__ == "EndTxnRequest"
+            ends = self._is_committing and type(request).__name__ == "EndTxnRequest"
             if ends:
                 self.at("before commit")
             answer = await ask(client, node, request, **more)
@@ -73,7 +79,8 @@ class Armed:
                 self.at("after commit")
             return answer
 
-        LaneProducer.commit, LaneProducer._send, AIOKafkaClient.send = committed, sent, asked  # type: ignore[method-assign]
+        LaneProducer.commit, LaneProducer._send, LaneProducer.take = committed, sent, taken  # type: ignore[method-assign]
+        AIOKafkaClient.send = asked
 
 
 def _plant_no_fence() -> None:

@@ -1,0 +1,101 @@
+"""What a hub on Kafka and its desks have stored, read from its topics and from the copies of its ledgers."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import AsyncExitStack, closing
+from pathlib import Path
+
+from broker.app import desk_folders, hub_folder
+from broker.kafka.administration import administered
+from broker.kafka.coding import change_from_record
+from broker.kafka.connection import Connection
+from broker.kafka.ledger_copy import LedgerCopy
+from broker.kafka.names import Names
+from broker.kafka.reading import PartitionReader
+from broker.kafka.rows import LaneRows
+from broker.ports import RowKey, SealedRow, Table
+from broker.sealing.entropy import system_entropy
+from broker.state.rows import Rows
+from broker.state.vault import Vault
+from broker.topics import INPUT, QUARANTINE, changelog
+from broker.transport.ledger_file import LedgerFile
+from broker.transport.records import Partition
+from schemas import DeskId
+from tests.faults.county import DIRECTORY_LOG, LANE, desk_db
+from tests.faults.stored import Remains, Stored, directory_of, hub_keys, read_desk
+
+_AT_ONCE = 1_000
+Found = tuple[int, bytes | None, bytes | None]
+"""Offset, key and value of a committed record."""
+
+
+async def read_stored_on_kafka(folder: Path, connection: Connection) -> tuple[Stored, list[Path]]:
+    """Read the topics of the hub of *folder*, none of whose processes is at work.
+
+    Returns what there is, and the files that hold a copy of its ledgers: those that its processes kept, each brought up
+    to date, and the hub's own first.
+    """
+    keys = hub_keys(folder)
+    with closing(LaneRows()) as rows:
+        for _, key, value in await committed(connection, (changelog(INPUT), 0)):
+            rows.apply([change_from_record(key, value)])
+        async with administered(connection) as cluster:
+            ours = [topic for topic in await cluster.topics() if topic.startswith("inbox.") or topic == QUARANTINE]
+        records = {topic: await committed(connection, (topic, 0)) for topic in (*ours, INPUT)}
+        copies = await copied(hub_folder(folder), connection)
+        with LedgerFile(copies[0]) as ledgers:
+            stored = Remains(
+                keys=keys,
+                directory=directory_of(folder),
+                rows=Rows(_Committed(rows), Vault(keys, system_entropy)),
+                done=sum(offset < rows.position for offset, *_ in records[INPUT]),
+                topics={topic: [value or b"" for *_, value in found] for topic, found in records.items()},
+                events=[event for _, event in ledgers.entries(DIRECTORY_LOG)],
+                entries=list(ledgers.entries(LANE)),
+                details=list(ledgers.details(LANE)),
+                desks={
+                    DeskId(desk.name): read_desk(file)
+                    for desk in desk_folders(folder)
+                    if (file := desk_db(folder, DeskId(desk.name))).exists()
+                },
+            ).stored()
+    return stored, copies
+
+
+async def committed(connection: Connection, partition: Partition) -> list[Found]:
+    """All committed records of a partition."""
+    reader = PartitionReader(connection, Names().place(partition))
+    found: list[Found] = []
+    try:
+        await reader.start()
+        start = 0
+        while records := await reader.read(start, _AT_ONCE, 0):
+            found += [(record.offset, record.key, record.value) for record in records]
+            start = records[-1].offset + 1
+    finally:
+        await reader.close()
+    return found
+
+
+async def copied(home: Path, connection: Connection) -> Sequence[Path]:
+    """Bring every copy of the ledgers up to date that lies in a hub's folder, and return where they are."""
+    count = len(list(home.glob("hub*.db")))
+    async with AsyncExitStack() as stack:
+        copies = []
+        for _ in range(count):
+            copies.append(LedgerCopy(home, connection, Names(), 1))
+            stack.push_async_callback(copies[-1].close)
+            await copies[-1].catch_up()
+    return [copy.path for copy in copies]
+
+
+class _Committed:
+    """A driver of `CommittedRows`."""
+
+    def __init__(self, rows: LaneRows) -> None:
+        self._rows = rows
+
+    def get(self, table: Table, key: RowKey) -> SealedRow | None:
+        return self._rows.get(table, key)
+
+    def rows(self, table: Table) -> Iterable[tuple[RowKey, SealedRow]]:
+        return self._rows.all(table)
