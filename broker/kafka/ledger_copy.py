@@ -65,6 +65,7 @@ class LedgerCopy:
             EngineAway: the cluster does not answer.
             StateUnreadable: what is there does not continue the copy: remove its file, and see who else removed what.
         """
+        self._home.begin()
         await asyncio.gather(*(part.copy() for part in self._parts))
         self._following = [asyncio.create_task(part.follow()) for part in self._parts]
 

@@ -73,6 +73,7 @@ class KafkaTransport:
     @asynccontextmanager
     async def lanes(self, topics: Sequence[tuple[str, int]]) -> AsyncIterator[AsyncIterator[LaneEvent]]:
         """See `Transport.lanes`. Nobody is refused: who comes later is given its share, or waits until one is free."""
+        self._home.begin()
         events = Events()
         share = _Share(self._connection, self._names, topics, events)
         consumer = AIOKafkaConsumer(
@@ -92,7 +93,7 @@ class KafkaTransport:
         consumer.subscribe(sorted({self._names.topic(topic) for topic, _ in topics}), listener=share)
         telling = asyncio.create_task(share.tell_positions())
         try:
-            async with answers():
+            async with answers(self._session_s):  # the group waits so long for a member that died before it lets us in
                 await consumer.start()
             yield events
         finally:

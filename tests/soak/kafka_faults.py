@@ -26,7 +26,7 @@ from tests.soak.kafka_load import KafkaLoad, open_load
 from tests.soak.kafka_world import KafkaWorld, found, kafka_world
 
 PER_SECOND = 20.0
-_QUIET_S = 600
+_QUIET_S = 300
 """How long after the last fault everything may take to be delivered, on a machine that does other things."""
 
 

@@ -169,7 +169,7 @@ class KafkaLoad:
                 self.letters += len(heard.letters)
                 for letter in heard.letters:
                     if chance.random() < 0.1:  # noqa: PLR2004 - now and then
-                        await desk.acknowledge(letter.head.fields.id, "duty officer", letter.cover.part)
+                        await desk.acknowledge(letter.head.id, "duty officer", letter.cover.part)
             except _PASSING:
                 await asyncio.sleep(_AGAIN_S)
 
