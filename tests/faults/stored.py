@@ -243,7 +243,9 @@ def read_stored(folder: Path) -> Stored:
                 events=[event for _, event in ledgers.entries(f"{hub}/directory")],
                 entries=ledgers.entries(f"{hub}/lane-0"),
                 details=ledgers.details(f"{hub}/lane-0"),
-                desks={DeskId(desk.name): read_desk(desk / "desk.db") for desk in desk_folders(folder) if _is_used(desk)},
+                desks={
+                    DeskId(desk.name): read_desk(desk / "desk.db") for desk in desk_folders(folder) if _is_used(desk)
+                },
             ).stored()
     finally:
         reader.close()

@@ -14,8 +14,8 @@ from typing import Any
 import httpx2
 import pytest
 
-import broker.app
 import broker.client.outbox
+import broker.engines
 import tests.faults.county
 from broker.app import desk_folder, hub_folder
 from broker.client import Desk, Sending, Trust, compose
@@ -116,7 +116,7 @@ class Seams:
     def install(self, patch: pytest.MonkeyPatch) -> None:
         """Put the breaks where compose, seal and the desks' commits are called."""
         BrokenTransport.breaker = self.commits
-        patch.setattr(broker.app, "EmbeddedTransport", BrokenTransport)
+        patch.setattr(broker.engines, "EmbeddedTransport", BrokenTransport)
         patch.setattr(tests.faults.county, "compose", self._call("compose", compose))
         patch.setattr(broker.client.outbox, "seal_draft", self._call("seal", seal_draft))
         for name, step in (
@@ -250,7 +250,7 @@ async def test_however_a_step_breaks_there_is_one_letter_and_one_effect(
 ) -> None:
     seams, quiet = Seams(fault), Seams(Fault("nothing", took_effect=False, letters=1, effects=1))
     BrokenTransport.breaker = seams.commits
-    monkeypatch.setattr(broker.app, "EmbeddedTransport", BrokenTransport)
+    monkeypatch.setattr(broker.engines, "EmbeddedTransport", BrokenTransport)
     async with served(tmp_path, MovedClock(), (POLICE, BLACKBURN_CHILDREN)) as here:
         async with posts(here, quiet) as (police, children):
             await police.do(open_a_case)

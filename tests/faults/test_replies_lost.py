@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-import broker.app
+import broker.engines
 from broker.app import running
 from broker.cli.demo_people import DESKS, HUB, PEOPLE, POLICE, case_opened, moved
 from broker.cli.verify_folder import verify_folder
@@ -118,7 +118,7 @@ async def story(folder: Path) -> dict[str, list[str]]:
 
 def played(folder: Path, breaker: Breaker, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
     BrokenTransport.breaker = breaker
-    monkeypatch.setattr(broker.app, "EmbeddedTransport", BrokenTransport)
+    monkeypatch.setattr(broker.engines, "EmbeddedTransport", BrokenTransport)
     return asyncio.run(story(folder))
 
 

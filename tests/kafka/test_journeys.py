@@ -1,4 +1,4 @@
-"""What people do with Tellwise is the same on Kafka: journeys and faults that are told elsewhere, with it below."""
+"""What people do with Tellwise is the same on Kafka: journeys that are told elsewhere, with it below."""
 
 from pathlib import Path
 
@@ -8,7 +8,6 @@ from broker import engines
 from broker.dev import KafkaCluster
 from broker.engines import Engine
 from broker.ports import Clock
-from tests.faults.test_replies_lost import *  # noqa: F403
 from tests.journeys.test_a_desk_speaks_while_the_link_is_down import *  # noqa: F403
 from tests.journeys.test_desks_over_http import *  # noqa: F403
 from tests.journeys.test_police_publish_a_registration_change import *  # noqa: F403

@@ -168,7 +168,7 @@ class KafkaLoad:
                 heard = await desk.hear(1_000)
                 self.letters += len(heard.letters)
                 for letter in heard.letters:
-                    if chance.random() < 0.1:  # noqa: PLR2004 - now and then
+                    if chance.random() < 0.1:
                         await desk.acknowledge(letter.head.id, "duty officer", letter.cover.part)
             except _PASSING:
                 await asyncio.sleep(_AGAIN_S)
