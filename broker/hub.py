@@ -20,8 +20,8 @@ from broker.lifecycle import Before, Plan, Premises, plan
 from broker.ports import Assigned, Clock, Lane, LaneEvent, Record, Table, Transport
 from broker.sealing.letters import ItemKind
 from broker.sealing.signatures import VerifyKey
-from broker.state.delivery import Pending, pending
 from broker.state.frontiers import own_frontier
+from broker.state.pending import Pending, pending
 from broker.state.rows import Remembered, Rows
 from broker.state.vault import Vault
 from broker.topics import INPUT

@@ -22,8 +22,8 @@ from broker.ledger.verify import KeptNote
 from broker.ports import RowKey, SealedRow, Table
 from broker.sealing.keyring import HubKeys
 from broker.sealing.rejection import Rejected
-from broker.state.delivery import Pending
 from broker.state.frontiers import own_frontier
+from broker.state.pending import read_pending
 from broker.state.rows import Rows
 from broker.state.vault import Vault
 from broker.topics import DIRECTORY, INPUT, QUARANTINE, inbox
@@ -194,11 +194,12 @@ def items(database: apsw.Connection, rows: Rows, keys: HubKeys) -> list[Finding]
     stored = frontier_of(database, log)
     count = unproved = 0
     for row in rows.all(Table.PENDING):
-        count += 1
         try:
-            item, edge = Pending.from_bytes(row), Frontier.from_bytes(stored or b"")
-            verify_inclusion(item.entry, item.index, edge.size, item.hashes, edge.root())
-        except (ProofRejected, NotAFrontier, ValueError, TypeError):
+            edge = Frontier.from_bytes(stored or b"")
+            for item in read_pending(row):
+                count += 1
+                verify_inclusion(item.entry, item.index, edge.size, item.hashes, edge.root())
+        except (ProofRejected, NotAFrontier, ValueError, TypeError, IndexError):
             unproved += 1
     if unproved:
         return [problem(f"{unproved} of {count} items that wait to leave are not in the ledger", _RESTORE)]

@@ -159,4 +159,4 @@ def _begin_epoch(desk: Desk, turn: Turn) -> None:
         package=b64u_encode(sha256(signed["payload"].encode("ascii")).digest()),
     )
     put_epoch(turn.rows, desk.id, Epoch.made(kid, _FIRST_EPOCH, secret))
-    turn.enter(entry, item=(ItemKind.PACKAGE, desk.mailbox, json_encode(signed)))
+    turn.enter(entry, item=(ItemKind.PACKAGE, desk.mailbox, (json_encode(signed),)))

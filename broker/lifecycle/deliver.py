@@ -8,7 +8,7 @@ never recorded.
 from broker.ledger.proofs import proof_text
 from broker.lifecycle.turn import Turn
 from broker.sealing.letters import item_bytes
-from broker.state.delivery import Pending, drop_pending
+from broker.state.pending import Pending, drop_pending
 from broker.topics import DIRECTORY, inbox
 from schemas.strict import json_encode
 
@@ -21,14 +21,14 @@ def deliver(pending: list[Pending], note: bytes, turn: Turn) -> None:
         note: The signed checkpoint over the lane's ledger as that turn left it.
         turn: The turn in whose transaction they leave.
     """
+    drop_pending(turn.rows, pending)
     text = note.decode("utf-8")
     for waiting in pending:
         proof = proof_text(waiting.index, waiting.hashes, text)
         # The entry is committed, so from here on the item is owed, and may be signed. If we die before this turn
         # commits, the next owner finds it among the pending ones, and the desk drops what it has.
-        item = item_bytes(waiting.kind, waiting.content, waiting.entry, proof)
+        item = item_bytes(waiting.kind, waiting.pieces, waiting.entry, proof)
         turn.sends.append((inbox(waiting.mailbox), item))
-        drop_pending(turn.rows, waiting)
 
 
 def announce(note: bytes, turn: Turn) -> None:

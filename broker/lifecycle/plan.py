@@ -20,7 +20,7 @@ from broker.lifecycle.turn import Plan, Premises, Turn, lane_time
 from broker.ports import Record
 from broker.sealing.packages import Outcome
 from broker.sealing.rejection import Reason, Rejected
-from broker.state.delivery import Pending
+from broker.state.pending import Pending
 from broker.state.rows import Rows
 from broker.telemetry import Event
 

@@ -196,7 +196,7 @@ def _duties(urgency: Urgency, retention: tuple[Retention, ...]) -> tuple[dict[st
     return tuple(obligation.model_dump(mode="json") for obligation in (*retain, *answer))
 
 
-def _receipt(signed: Signed, outcome: Outcome, turn: Turn) -> tuple[ItemKind, Mailbox, bytes]:
+def _receipt(signed: Signed, outcome: Outcome, turn: Turn) -> tuple[ItemKind, Mailbox, tuple[bytes, ...]]:
     receipt = Receipt.write(
         v=1,
         hub=turn.premises.hub,
@@ -204,7 +204,7 @@ def _receipt(signed: Signed, outcome: Outcome, turn: Turn) -> tuple[ItemKind, Ma
         id=signed.notification.head.fields.id,
         outcome=outcome,
     )
-    return ItemKind.RECEIPT, signed.publisher.mailbox, _said(receipt, Typ.RECEIPT, turn)
+    return ItemKind.RECEIPT, signed.publisher.mailbox, (_said(receipt, Typ.RECEIPT, turn),)
 
 
 def _said(said: bytes, typ: Typ, turn: Turn) -> bytes:

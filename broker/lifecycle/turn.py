@@ -17,8 +17,8 @@ from broker.ports import Leaf, RowKey, SealedRow, Table
 from broker.sealing.entropy import Entropy
 from broker.sealing.keyring import HubKeys
 from broker.sealing.letters import ItemKind
-from broker.state.delivery import Pending, put_pending
 from broker.state.frontiers import put_frontier
+from broker.state.pending import Packing, Pending, put_pending
 from broker.state.rows import Rows
 from broker.telemetry import Count, Event
 from policies import Engine
@@ -64,7 +64,7 @@ class Counted:
 class _PlannedItem:
     kind: ItemKind
     mailbox: Mailbox
-    content: bytes
+    pieces: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ class Turn:
         entry: bytes,
         *,
         detail: bytes | None = None,
-        item: tuple[ItemKind, Mailbox, bytes] | None = None,
+        item: tuple[ItemKind, Mailbox, tuple[bytes, ...]] | None = None,
     ) -> bytes:
         """Plan a ledger entry, and the inbox item that leaves with its proof. Returns the entry."""
         self._entries.append(_PlannedEntry(entry, detail, _PlannedItem(*item) if item else None))
@@ -177,17 +177,8 @@ class Turn:
             leaves = [Leaf(planned.entry, planned.detail) for planned in filled]
             batch, proofs = _batch(self.premises.lane, frontier, leaves)
             batches.append(batch)
-            places = {id(planned): place for place, planned in enumerate(filled)}
-            for (
-                planned
-            ) in self._entries:  # items leave in the order in which they were planned, not in that of the leaves
-                if planned.item is not None:
-                    place = places[id(planned)]
-                    waiting.append(
-                        _waiting(len(waiting), planned, planned.item, batch.before.size + place, proofs[place])
-                    )
-            for item in waiting:
-                put_pending(self.rows, item)
+            waiting = self._waiting(filled, batch.before.size, proofs)
+            put_pending(self.rows, waiting)
             put_clock(self.rows, self.now)
         for grown in batches:
             put_frontier(self.rows, grown.log, grown.after)
@@ -200,6 +191,26 @@ class Turn:
             directory=self.directory,
             pending=waiting,
         )
+
+    def _waiting(self, filled: list[_PlannedEntry], size: int, proofs: Sequence[Proof]) -> list[Pending]:
+        """The items that wait, in the order in which they were planned, not in that of the leaves.
+
+        Args:
+            filled: All entries, as they stand in the ledger behind the first *size*.
+            size: How many there were before.
+            proofs: Of each of *filled*.
+        """
+        places = {id(planned): place for place, planned in enumerate(filled)}
+        packing, waiting = Packing(), list[Pending]()
+        for planned in self._entries:
+            if (item := planned.item) is not None:
+                place = places[id(planned)]
+                index, order = size + place, len(waiting)
+                row = packing.row_of(index, item.pieces)
+                waiting.append(
+                    Pending(order, item.mailbox, item.kind, item.pieces, planned.entry, index, proofs[place], row)
+                )
+        return waiting
 
     def _filled(self) -> list[_PlannedEntry]:
         count = len(self._entries)
@@ -227,10 +238,6 @@ def _batch(log: str, frontier: Callable[[str], Frontier], leaves: list[Leaf]) ->
     before = frontier(log)
     grown = grow(before, [leaf_hash(leaf.entry) for leaf in leaves])
     return Batch(log, before, grown.frontier, leaves), grown.proofs
-
-
-def _waiting(order: int, planned: _PlannedEntry, item: _PlannedItem, index: int, hashes: Proof) -> Pending:
-    return Pending(order, item.mailbox, item.kind, item.content, planned.entry, index, hashes)
 
 
 def lane_time(rows: Rows, reading: datetime) -> datetime:

@@ -75,7 +75,7 @@ class Compartment:
         }
 
     def around_key(self) -> tuple[bytes, bytes]:
-        """What stands before and after the wrapped key and its name in the JSON of the JWE: see `write_key`."""
+        """What stands before and after the wrapped key and its name in the JSON of the JWE: see `name_of_key`."""
         before = f'{{"aad":"{self.aad}","ciphertext":"{self.ciphertext}","encrypted_key":"'
         after = f'}},"iv":"{self.iv}","protected":"{PROTECTED}","tag":"{self.tag}"}}'
         return before.encode("ascii"), after.encode("ascii")
@@ -84,7 +84,7 @@ class Compartment:
         """The JSON of the JWE: `json_encode(self.to_json())`, since none of its strings needs an escape but the key's
         name."""
         before, after = self.around_key()
-        return before + write_key(self.encrypted_key, self.kid) + after
+        return b"".join((before, self.encrypted_key.encode("ascii"), name_of_key(self.kid), after))
 
     @classmethod
     def from_json(cls, value: Any) -> "Compartment":
@@ -117,14 +117,9 @@ class Compartment:
             raise Rejected(Reason.PADDING)
 
 
-def write_key(encrypted_key: str, kid: str) -> bytes:
-    """What stands in the JSON of a JWE between the two halves of `Compartment.around_key`.
-
-    Args:
-        encrypted_key: The content key, wrapped; base64url.
-        kid: The name of the key that it is wrapped under.
-    """
-    return f'{encrypted_key}","header":{{"alg":"{ALG}","kid":'.encode("ascii") + json_encode(kid)
+def name_of_key(kid: str) -> bytes:
+    """What stands in the JSON of a JWE behind the wrapped content key: the name of the key that it is wrapped under."""
+    return f'","header":{{"alg":"{ALG}","kid":'.encode("ascii") + json_encode(kid)
 
 
 def seal(plaintext: bytes, belonging: Belonging, key: bytes, kid: str, entropy: Entropy) -> Compartment:

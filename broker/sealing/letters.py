@@ -4,14 +4,14 @@ A letter is the publisher's head, signature and open compartments, their keys re
 that the hub seals for that desk alone. An item without its proof is no item: see client/opening.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import AwareDatetime, Field
 
-from broker.sealing.compartments import Compartment, write_key
+from broker.sealing.compartments import Compartment, name_of_key
 from broker.sealing.head import Head
 from broker.sealing.notification import read_compartments
 from broker.sealing.rejection import Reason, Rejected
@@ -107,20 +107,23 @@ class Letters:
         self._end = f',"head":"{head.text}","sig":'.encode("ascii") + json_encode(sig) + b"}"
         self._around: dict[Label, tuple[bytes, bytes]] = {}
 
-    def write(self, keys: Mapping[Label, str], kid: str, cover: Compartment) -> bytes:
-        """The JSON of one letter: as `json_encode` writes `Letter.to_json`.
+    def write(self, keys: Mapping[Label, str], kid: str, cover: Compartment) -> tuple[bytes, ...]:
+        """The JSON of one letter, in pieces: together, as `json_encode` writes `Letter.to_json`. A piece that is the
+        same in several letters is one object.
 
         Args:
             keys: Of each compartment that is open to the desk, the content key, wrapped for the desk; base64url.
             kid: The name of the desk's key.
             cover: Sealed for the desk.
         """
-        held = b",".join([self._held(label, keys[label], kid) for label in sorted(keys)])
-        return b"".join((b'{"c":{', held, b'},"cover":', cover.to_bytes(), self._end))
-
-    def _held(self, label: Label, encrypted_key: str, kid: str) -> bytes:
-        before, after = self._around.get(label) or self._around_of(label)
-        return before + write_key(encrypted_key, kid) + after
+        name = name_of_key(kid)
+        pieces, between = list[bytes](), b'{"c":{'
+        for label in sorted(keys):
+            before, after = self._around.get(label) or self._around_of(label)
+            pieces += (between, before)
+            between = b"".join((keys[label].encode("ascii"), name, after, b","))
+        last = between.removesuffix(b",")
+        return (*pieces, b"".join((last, b'},"cover":', cover.to_bytes())), self._end)
 
     def _around_of(self, label: Label) -> tuple[bytes, bytes]:
         before, after = self._compartments[label].around_key()
@@ -147,7 +150,7 @@ class Item:
 
     def to_bytes(self) -> bytes:
         """The bytes that lie in the inbox."""
-        return item_bytes(self.kind, json_encode(self.content), self.entry, self.proof)
+        return item_bytes(self.kind, [json_encode(self.content)], self.entry, self.proof)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Item":
@@ -168,12 +171,12 @@ class Item:
         raise Rejected(Reason.FORM)
 
 
-def item_bytes(kind: ItemKind, content: bytes, entry: bytes, proof: str) -> bytes:
+def item_bytes(kind: ItemKind, content: Iterable[bytes], entry: bytes, proof: str) -> bytes:
     """The bytes of an item, of which the content was written before.
 
     Args:
         kind: What it is.
-        content: Its JSON, as `json_encode` writes it.
+        content: Its JSON, as `json_encode` writes it, in pieces.
         entry: Its ledger entry.
         proof: Where that stands.
     """
@@ -181,5 +184,5 @@ def item_bytes(kind: ItemKind, content: bytes, entry: bytes, proof: str) -> byte
     shown = b'"proof":' + json_encode(proof)
     name = f'"{kind.value}":'.encode("ascii")
     if kind is ItemKind.RECEIPT:  # its name stands behind the others
-        return b"".join((b"{", found, shown, b",", name, content, b"}"))
-    return b"".join((b"{", found, name, content, b",", shown, b"}"))
+        return b"".join((b"{", found, shown, b",", name, *content, b"}"))
+    return b"".join((b"{", found, name, *content, b",", shown, b"}"))

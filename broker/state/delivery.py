@@ -1,16 +1,13 @@
-"""Tables *epochs*, *numbers* and *pending*: what it takes to hand a desk its letters in order, each with its proof."""
+"""Tables *epochs* and *numbers*: the key and the count under which a desk gets its letters."""
 
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from broker.ledger.merkle import DIGEST_BYTES, Digest
-from broker.ports import RowKey, Table
-from broker.sealing.letters import ItemKind
+from broker.ports import Table
 from broker.state.rows import Rows
-from schemas import DeskId, Mailbox
+from schemas import DeskId
 from schemas.identifiers import KeyIdField
 from schemas.said import Said
-from schemas.strict import b64u_decode, b64u_encode, json_decode, json_encode
+from schemas.strict import b64u_decode, b64u_encode
 
 
 class Epoch(Said):
@@ -30,44 +27,6 @@ class Epoch(Said):
     def made(cls, kid: str, epoch: int, secret: bytes) -> "Epoch":
         """A key that begins now."""
         return cls.of(kid=kid, epoch=epoch, key=b64u_encode(secret))
-
-
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """An item whose entry is committed and which leaves in the next turn, with its proof."""
-
-    order: int
-    """Its place among the items that leave together."""
-    mailbox: Mailbox
-    kind: ItemKind
-    content: bytes
-    """Its JSON, as it leaves."""
-    entry: bytes
-    index: int
-    """Where its entry stands in the ledger."""
-    hashes: tuple[Digest, ...]
-    """Inclusion proof in the tree as that turn left it, leaf upwards."""
-
-    def to_bytes(self) -> bytes:
-        """A head in JSON after its length in 4 bytes, then the hashes, the entry and the content as they are."""
-        head = json_encode([self.order, self.mailbox, self.kind.value, self.index, len(self.hashes), len(self.entry)])
-        return b"".join((len(head).to_bytes(4, "big"), head, *self.hashes, self.entry, self.content))
-
-    @classmethod
-    def from_bytes(cls, row: bytes) -> "Pending":
-        """Undo `to_bytes`. The row is ours: it opened under the state key."""
-        start = 4 + int.from_bytes(row[:4], "big")
-        order, mailbox, kind, index, hashes, entry_size = json_decode(row[4:start])
-        entry_at = start + hashes * DIGEST_BYTES
-        return cls(
-            order=order,
-            mailbox=Mailbox(mailbox),
-            kind=ItemKind(kind),
-            content=row[entry_at + entry_size :],
-            entry=row[entry_at : entry_at + entry_size],
-            index=index,
-            hashes=tuple(Digest(row[at : at + DIGEST_BYTES]) for at in range(start, entry_at, DIGEST_BYTES)),
-        )
 
 
 def epoch_of(rows: Rows, desk: DeskId) -> Epoch | None:
@@ -93,22 +52,3 @@ def next_number(rows: Rows, desk: DeskId) -> int:
     number = 1 if row is None else int.from_bytes(row, "big") + 1
     rows.put(Table.NUMBERS, key, number.to_bytes(8, "big"))
     return number
-
-
-def put_pending(rows: Rows, item: Pending) -> None:
-    """Keep an item until the next turn."""
-    rows.put(Table.PENDING, _pending_key(rows, item), item.to_bytes())
-
-
-def drop_pending(rows: Rows, item: Pending) -> None:
-    """The item leaves with this turn's transaction."""
-    rows.put(Table.PENDING, _pending_key(rows, item), None)
-
-
-def pending(rows: Rows) -> list[Pending]:
-    """All items that were committed and have not left, in the order in which they leave."""
-    return sorted((Pending.from_bytes(row) for row in rows.all(Table.PENDING)), key=lambda item: item.order)
-
-
-def _pending_key(rows: Rows, item: Pending) -> RowKey:
-    return rows.vault.pending_row_key(item.index)

@@ -29,7 +29,8 @@ from broker.sealing.keystore_file import FileKeyStore
 from broker.sealing.letters import Item, ItemKind
 from broker.sealing.notification import SealedNotification
 from broker.sealing.rejection import Rejected
-from broker.state.delivery import Epoch, Pending, epoch_of, pending
+from broker.state.delivery import Epoch, epoch_of
+from broker.state.pending import Pending, pending
 from broker.state.rows import Rows
 from broker.state.vault import Vault
 from broker.topics import INPUT, QUARANTINE, inbox

@@ -18,7 +18,8 @@ from broker.lifecycle import Before, Plan, Premises, accept, control, decide, pl
 from broker.lifecycle.turn import Turn
 from broker.sealing.letters import ItemKind
 from broker.state.cases import put_case
-from broker.state.delivery import Pending, drop_pending, next_number
+from broker.state.delivery import next_number
+from broker.state.pending import Pending, drop_pending
 from broker.topics import QUARANTINE
 from policies import Engine
 from schemas import CATALOGUE, Consent, DeskId, Kind, Label, Level, NotificationId, Risk
@@ -137,8 +138,7 @@ def lose_a_letter(patch: pytest.MonkeyPatch) -> None:
     def losing(pending: list[Pending], note: bytes, turn: Turn) -> None:
         lost = [item for item in pending if is_it(item)]
         deliver([item for item in pending if item not in lost], note, turn)
-        for item in lost:
-            drop_pending(turn.rows, item)
+        drop_pending(turn.rows, lost)
 
     patch.setattr(core, "deliver", losing)
 

@@ -16,7 +16,7 @@ from broker.health import Finding, Severity
 from broker.ports import Table
 from broker.sealing.entropy import system_entropy
 from broker.sealing.letters import ItemKind
-from broker.state.delivery import Pending
+from broker.state.pending import Pending, pending_bytes
 from broker.state.vault import Vault
 from broker.topics import INPUT
 from broker.transport.records import lane_name
@@ -70,8 +70,8 @@ def a_pending_item(folder: Path, database: apsw.Connection) -> None:
     """An item that no entry covers, sealed with the hub's own keys."""
     vault = Vault(hub_keys(folder), system_entropy)
     key = vault.pending_row_key(3)
-    item = Pending(0, Mailbox("A" * 22), ItemKind.LETTER, b"{}", b"{}", 3, ())
-    row = vault.seal(Table.PENDING, key, item.to_bytes())
+    item = Pending(0, Mailbox("A" * 22), ItemKind.LETTER, (b"{}",), b"{}", 3, (), row=3)
+    row = vault.seal(Table.PENDING, key, pending_bytes([item]))
     database.execute("INSERT INTO state VALUES(?, 'pending', ?, ?)", (THE_LANE, key, row))
 
 

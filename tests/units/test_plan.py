@@ -34,7 +34,7 @@ from broker.sealing.keystore_file import FileKeyStore
 from broker.sealing.letters import ItemKind
 from broker.sealing.packages import Outcome
 from broker.sealing.signatures import Algorithm
-from broker.state.delivery import Pending
+from broker.state.pending import Pending
 from broker.state.rows import Rows
 from broker.state.vault import Vault
 from broker.telemetry import Count, Event

@@ -151,7 +151,7 @@ def test_a_letter_is_written_piece_by_piece_as_it_is_written_whole() -> None:
         keys = {label: b64u_encode(system_entropy(40)) for label in labels}
         released = {label: replace(sealed[label], kid=ID, encrypted_key=keys[label]) for label in labels}
         whole = json_encode(Letter(head, sig, cover, released).to_json())
-        assert letters.write(keys, ID, cover) == whole
+        assert b"".join(letters.write(keys, ID, cover)) == whole
     for one in sealed.values():
         assert one.to_bytes() == json_encode(one.to_json())
 
@@ -160,7 +160,7 @@ def test_a_letter_is_written_piece_by_piece_as_it_is_written_whole() -> None:
 def test_an_item_is_written_from_its_parts_as_it_is_written_whole(kind: ItemKind) -> None:
     content, proof = {"b": ["é", 1], "a": None}, "c2sp.org/tlog-proof@v1\nindex 3\n\nhub/lane-0\n\n— hub a+/=\n"
 
-    written = item_bytes(kind, json_encode(content), b"an entry", proof)
+    written = item_bytes(kind, [json_encode(content)], b"an entry", proof)
 
     assert written == json_encode({kind.value: content, "entry": b64u_encode(b"an entry"), "proof": proof})
 
