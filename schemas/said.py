@@ -56,6 +56,15 @@ class Said(BaseModel):
         Raises:
             TypeError: a field is unknown or missing.
         """
+        return json_encode(cls.as_written(**fields))
+
+    @classmethod
+    def as_written(cls, **fields: Any) -> dict[str, Any]:
+        """What `write` writes, before it is bytes: for the field of another value that is written so.
+
+        Raises:
+            TypeError: a field is unknown or missing.
+        """
         defaults, required, known = _fields(cls)
         if not required <= fields.keys() <= known:
             raise TypeError(f"`{cls.__name__}` has other fields")
@@ -64,7 +73,7 @@ class Said(BaseModel):
             for name, value in fields.items()
             if value is not None
         }
-        return json_encode(defaults | given)
+        return defaults | given
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:

@@ -4,6 +4,7 @@ The answer is per desk and compartment: open or withheld, with the policies behi
 asked and answered, so that the same decision can be made again, and explained, from that record alone.
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -57,7 +58,7 @@ def decide(accepted: Accepted, turn: Turn) -> Decision:
     decided = engine.decide(statement, asked)
     for desk in decided.refused:
         turn.alarm(Event.DECISION_REFUSED, desk=desk, id=accepted.signed.notification.head.fields.id)
-    grants = [grant for candidate in asked if (grant := _grant(candidate, decided, turn)) is not None]
+    grants = list(_grants(asked, decided, turn))
     if facts.corrects is not None:
         grants = [_as_told_before(grant, original, decided, statement.carried) for grant in grants]
     record = _record(accepted, statement, asked, decided, grants, turn)
@@ -80,14 +81,22 @@ def _statement(accepted: Accepted) -> Statement:
     )
 
 
-def _grant(candidate: Candidate, decided: Decided, turn: Turn) -> Grant | None:
-    outcomes = decided.outcomes.get(candidate.desk, {})
+def _grants(asked: list[Candidate], decided: Decided, turn: Turn) -> Iterator[Grant]:
+    known: dict[int, tuple[tuple[Label, ...], Terms] | None] = {}  # by the answer, which is one for many desks
+    for candidate in asked:
+        outcomes = decided.outcomes.get(candidate.desk, {})
+        if id(outcomes) not in known:
+            known[id(outcomes)] = _opened(outcomes, turn)
+        if (opened := known[id(outcomes)]) is not None:
+            yield Grant(candidate.desk, *opened)
+
+
+def _opened(outcomes: Mapping[Label, Open | Withheld], turn: Turn) -> tuple[tuple[Label, ...], Terms] | None:
     opened = {label: outcome for label, outcome in sorted(outcomes.items()) if isinstance(outcome, Open)}
     if not opened:
         return None
     grounds = frozenset(policy for outcome in opened.values() for policy in outcome.policy_ids)
-    terms = turn.premises.policies.terms(grounds)
-    return Grant(candidate.desk, (Label.CONTACT, *opened), terms)
+    return (Label.CONTACT, *opened), turn.premises.policies.terms(grounds)
 
 
 def _as_told_before(grant: Grant, original: Told | None, decided: Decided, carried: frozenset[Label]) -> Grant:

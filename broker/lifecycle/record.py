@@ -116,7 +116,7 @@ def record_decision(accepted: Accepted, decision: Decision, turn: Turn) -> None:
             turn.alarm(Event.DECISION_REFUSED, desk=desk.id, id=fields.id)
             continue
         letters.record(grant, desk, epoch)
-        told.append(ToldDesk.model_construct(desk=desk.id, labels=grant.labels))
+        told.append(ToldDesk.as_written(desk=desk.id, labels=grant.labels))
     if told:
         put_told(turn.rows, accepted.person, fields.id, Told.write(publisher=fields.iss, desks=tuple(told)))
 

@@ -153,14 +153,13 @@ def deliver_twice(patch: pytest.MonkeyPatch) -> None:
 
 
 def tell_everything(patch: pytest.MonkeyPatch) -> None:
-    grant = decide._grant
+    opened = decide._opened
 
-    def generous(candidate: Any, decided: Any, turn: Turn) -> Any:
-        found = grant(candidate, decided, turn)
-        everything = (Label.CONTACT, *sorted(decided.outcomes.get(candidate.desk, ())))
-        return None if found is None else decide.Grant(found.desk, everything, found.terms)
+    def generous(outcomes: Any, turn: Turn) -> Any:
+        found = opened(outcomes, turn)
+        return None if found is None else ((Label.CONTACT, *sorted(outcomes)), found[1])
 
-    patch.setattr(decide, "_grant", generous)
+    patch.setattr(decide, "_opened", generous)
 
 
 def correct_more_than_was_told(patch: pytest.MonkeyPatch) -> None:

@@ -85,6 +85,14 @@ def test_what_is_written_is_what_a_checked_value_writes(model: type[Said], field
     assert model.from_bytes(written) == model.of(**fields)
 
 
+def test_a_value_inside_another_is_written_as_it_would_be_checked() -> None:
+    desk: dict[str, Any] = {"desk": "elm-housing", "labels": (Label.CONTACT, Label.STATUS), "acknowledged": (1,)}
+
+    written = Told.write(publisher="elm-police", desks=(ToldDesk.as_written(**desk),))
+
+    assert written == Told.of(publisher="elm-police", desks=(ToldDesk.of(**desk),)).to_bytes()
+
+
 def test_every_kind_of_entry_is_among_them() -> None:
     kinds = {model for model, _ in VALUES}
 
