@@ -69,15 +69,17 @@ class Engine:
             raise ValueError("a desk is a candidate twice")
         labels = [label for label in TELLABLE if label in statement.carried]
         told_of = self._told(statement)
-        alike = {candidate.desk: self._likeness(candidate) for candidate in candidates}
-        found = {likeness: self._keep((told_of, likeness)) for likeness in set(alike.values())}
-        unknown = {alike[candidate.desk]: candidate for candidate in candidates if found[alike[candidate.desk]] is None}
+        alike: defaultdict[_Likeness, list[Candidate]] = defaultdict(list)
+        for candidate in candidates:
+            alike[self._likeness(candidate)].append(candidate)
+        found = {likeness: self._keep((told_of, likeness)) for likeness in alike}
+        unknown = {likeness: alike[likeness][0] for likeness, told in found.items() if told is None}
         if unknown:
             found |= self._answered(statement, labels, told_of, unknown)
-        refused = tuple(candidate.desk for candidate in candidates if found[alike[candidate.desk]] is None)
+        answer = {candidate.desk: found[likeness] for likeness, together in alike.items() for candidate in together}
+        refused = tuple(candidate.desk for candidate in candidates if answer[candidate.desk] is None)
         nothing: _Told = {label: Withheld((), EVALUATION_ERROR) for label in labels}
-        outcomes = {candidate.desk: found[alike[candidate.desk]] or nothing for candidate in candidates}
-        return Decided(self.bundle.digest, outcomes, refused)
+        return Decided(self.bundle.digest, {desk: told or nothing for desk, told in answer.items()}, refused)
 
     def terms(self, grounds: frozenset[str]) -> Terms:
         """The terms on which a desk is told that is told on these grounds. See `Bundle.terms`; worked out once for each
