@@ -7,7 +7,7 @@ ciphertext to each desk that may know it, and cannot change it. The bytes are de
 import hmac
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -41,6 +41,14 @@ class Belonging:
     label: str
 
 
+class _Decoded(NamedTuple):
+    aad: bytes
+    iv: bytes
+    sealed: bytes
+    """Ciphertext and tag."""
+    encrypted_key: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Compartment:
     """A sealed compartment as it travels. All are the strings as transmitted; nothing signed is ever written anew."""
@@ -52,7 +60,8 @@ class Compartment:
     kid: str
     encrypted_key: str
     _digest: str | None = field(init=False, default=None, compare=False, repr=False)
-    """Worked out when first asked for; not copied into a changed copy (`replace`)."""
+    _decoded: "_Decoded | None" = field(init=False, default=None, compare=False, repr=False)
+    """Both worked out when first asked for; not copied into a changed copy (`replace`)."""
 
     @property
     def digest(self) -> str:
@@ -61,6 +70,30 @@ class Compartment:
             parts = (PROTECTED, self.aad, self.iv, self.ciphertext, self.tag)
             object.__setattr__(self, "_digest", b64u_encode(sha256(".".join(parts).encode("ascii")).digest()))
         return self._digest  # type: ignore[return-value]
+
+    @property
+    def decoded(self) -> "_Decoded":
+        """What the strings stand for.
+
+        Raises:
+            Rejected: one of them is not the base64url of so many bytes as it must be.
+        """
+        # Of every compartment, also of one that is not opened here: a blind one that no desk could open stops at the
+        # door, and strings that could hold a dot would make a digest that does not say where each of them ends.
+        if self._decoded is None:
+            try:
+                decoded = _Decoded(
+                    aad=b64u_decode(self.aad),
+                    iv=b64u_decode(self.iv, size=IV_BYTES),
+                    sealed=b64u_decode(self.ciphertext) + b64u_decode(self.tag, size=TAG_BYTES),
+                    encrypted_key=b64u_decode(self.encrypted_key, size=WRAPPED_KEY_BYTES),
+                )
+            except NotStrict as error:
+                raise Rejected(Reason.FORM) from error
+            if len(decoded.sealed) - TAG_BYTES not in BUCKETS:
+                raise Rejected(Reason.PADDING)
+            object.__setattr__(self, "_decoded", decoded)
+        return self._decoded  # type: ignore[return-value]
 
     def to_json(self) -> dict[str, Any]:
         """The JWE's members."""
@@ -98,23 +131,9 @@ class Compartment:
                 if alg != ALG or value["protected"] != PROTECTED:
                     raise Rejected(Reason.ALGORITHM)
                 found = cls(value["aad"], value["iv"], value["ciphertext"], value["tag"], kid, value["encrypted_key"])
-                found._check_form()
+                found.decoded  # noqa: B018 - refuses what is not of our form
                 return found
         raise Rejected(Reason.FORM)
-
-    def _check_form(self) -> None:
-        # Of every compartment, also of one that is not opened here: a blind one that no desk could open stops at the
-        # door, and strings that could hold a dot would make a digest that does not say where each of them ends.
-        try:
-            b64u_decode(self.aad)
-            b64u_decode(self.iv, size=IV_BYTES)
-            b64u_decode(self.tag, size=TAG_BYTES)
-            b64u_decode(self.encrypted_key, size=WRAPPED_KEY_BYTES)
-            ciphertext_size = len(b64u_decode(self.ciphertext))
-        except NotStrict as error:
-            raise Rejected(Reason.FORM) from error
-        if ciphertext_size not in BUCKETS:
-            raise Rejected(Reason.PADDING)
 
 
 def name_of_key(kid: str) -> bytes:
@@ -150,13 +169,13 @@ def unwrap(compartment: Compartment, belonging: Belonging, key: bytes) -> bytes:
         Rejected: the compartment belongs elsewhere, *key* does not open it, or the content key is not the one
             committed to.
     """
+    decoded = compartment.decoded
     try:
-        wrapped = b64u_decode(compartment.encrypted_key, size=WRAPPED_KEY_BYTES)
-        commitment = _commitment(b64u_decode(compartment.aad), belonging)
+        commitment = _commitment(decoded.aad, belonging)
     except NotStrict as error:
         raise Rejected(Reason.FORM) from error
     try:
-        content_key = aes_key_unwrap(key, wrapped)
+        content_key = aes_key_unwrap(key, decoded.encrypted_key)
     except InvalidUnwrap as error:
         raise Rejected(Reason.KEY) from error
     # One GCM ciphertext can open under two keys to two texts, and A256KW carries no context: only the commitment, which
@@ -192,16 +211,9 @@ def open_with(compartment: Compartment, content_key: bytes, label: str) -> bytes
     Raises:
         Rejected: altered, or wrongly padded.
     """
+    decoded = compartment.decoded
     try:
-        iv = b64u_decode(compartment.iv, size=IV_BYTES)
-        ciphertext = b64u_decode(compartment.ciphertext)
-        sealed = ciphertext + b64u_decode(compartment.tag, size=TAG_BYTES)
-    except NotStrict as error:
-        raise Rejected(Reason.FORM) from error
-    if len(ciphertext) not in BUCKETS:
-        raise Rejected(Reason.PADDING)
-    try:
-        padded = AESGCM(content_key).decrypt(iv, sealed, _associated(compartment.aad))
+        padded = AESGCM(content_key).decrypt(decoded.iv, decoded.sealed, _associated(compartment.aad))
     except InvalidTag as error:
         raise Rejected(Reason.CIPHERTEXT) from error
     return unpad(padded, _least(label))

@@ -17,7 +17,7 @@ _MEMBERS = {"head", "sig", "mk", "c"}
 
 _REMEMBERED = 1_024
 _REMEMBERED_BYTES = 16_384
-"""How many of those that were taken apart last are remembered, and up to which size: about twice 16 MiB at most."""
+"""How many of those that were taken apart last are remembered, and up to which size: three times 16 MiB at most."""
 
 
 @dataclass(frozen=True, slots=True)

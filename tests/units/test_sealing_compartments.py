@@ -290,8 +290,8 @@ def test_a_compartment_cut_short_or_made_longer_anywhere_is_refused() -> None:
 def test_every_string_under_the_digest_changes_it_and_no_other_does() -> None:
     under = ("aad", "iv", "ciphertext", "tag")
 
-    changed = [replace(SEALED, **{name: getattr(SEALED, name) + "A"}).digest for name in under]
-    same = [replace(SEALED, **{name: "other"}).digest for name in ("kid", "encrypted_key")]
+    changed = [replace(SEALED, **dict[str, Any]({name: getattr(SEALED, name) + "A"})).digest for name in under]
+    same = [replace(SEALED, **dict[str, Any]({name: "other"})).digest for name in ("kid", "encrypted_key")]
 
     assert len({SEALED.digest, *changed}) == 5
     assert set(same) == {SEALED.digest}
