@@ -60,7 +60,7 @@ class Said(BaseModel):
 
     @classmethod
     def as_written(cls, **fields: Any) -> dict[str, Any]:
-        """What `write` writes, before it is bytes: for the field of another value that is written so.
+        """What `write` writes, before it is bytes. A list of these is taken as it is for a field of another value.
 
         Raises:
             TypeError: a field is unknown or missing.

@@ -118,7 +118,7 @@ def record_decision(accepted: Accepted, decision: Decision, turn: Turn) -> None:
         letters.record(grant, desk, epoch)
         told.append(ToldDesk.as_written(desk=desk.id, labels=grant.labels))
     if told:
-        put_told(turn.rows, accepted.person, fields.id, Told.write(publisher=fields.iss, desks=tuple(told)))
+        put_told(turn.rows, accepted.person, fields.id, Told.write(publisher=fields.iss, desks=told))
 
 
 class _Letters:

@@ -6,6 +6,7 @@ ciphertext to each desk that may know it, and cannot change it. The bytes are de
 
 import hmac
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -136,6 +137,7 @@ class Compartment:
         raise Rejected(Reason.FORM)
 
 
+@lru_cache(maxsize=4_096)
 def name_of_key(kid: str) -> bytes:
     """What stands in the JSON of a JWE behind the wrapped content key: the name of the key that it is wrapped under."""
     return f'","header":{{"alg":"{ALG}","kid":'.encode("ascii") + json_encode(kid)

@@ -88,7 +88,7 @@ def test_what_is_written_is_what_a_checked_value_writes(model: type[Said], field
 def test_a_value_inside_another_is_written_as_it_would_be_checked() -> None:
     desk: dict[str, Any] = {"desk": "elm-housing", "labels": (Label.CONTACT, Label.STATUS), "acknowledged": (1,)}
 
-    written = Told.write(publisher="elm-police", desks=(ToldDesk.as_written(**desk),))
+    written = Told.write(publisher="elm-police", desks=[ToldDesk.as_written(**desk)])
 
     assert written == Told.of(publisher="elm-police", desks=(ToldDesk.of(**desk),)).to_bytes()
 
