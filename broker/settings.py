@@ -100,8 +100,8 @@ def _bootstrap(text: str) -> str:
     return text
 
 
-class Kafka(_Settings):
-    """How the Kafka is reached on which the hub runs."""
+class Cluster(_Settings):
+    """How a Kafka is reached."""
 
     bootstrap: Annotated[str, AfterValidator(_bootstrap)]
     """`HOST:PORT` of some of its brokers, with commas; one that answers is enough."""
@@ -111,11 +111,6 @@ class Kafka(_Settings):
     """PEM, readable by us alone."""
     authorities: Path | None = None
     """PEM: the certificates that may vouch for the brokers'. Default: those of this machine."""
-    principal: Annotated[str, Field(pattern=r"^[A-Za-z0-9 =,._@/-]{1,200}$")] = "hub"
-    """The name by which the cluster knows the hub's certificate; what it may do is given to this name."""
-    writing_desks: tuple[DeskIdField, ...] = ()
-    """Desks that write to a topic of their own, and do not come through the hub's edge. They stand here, and are no
-    option of a command, because whoever forgot one would take that desk's right away."""
 
     @property
     def addresses(self) -> list[tuple[str, int]]:
@@ -129,6 +124,24 @@ class Kafka(_Settings):
         if self.certificate is None and not all(is_loopback(host) for host, _ in self.addresses):
             raise PydanticCustomError("plain_text", "plain text beyond this machine: give certificate and private_key")
         return self
+
+
+class Kafka(Cluster):
+    """How the Kafka is reached on which the hub runs."""
+
+    principal: Annotated[str, Field(pattern=r"^[A-Za-z0-9 =,._@/-]{1,200}$")] = "hub"
+    """The name by which the cluster knows the hub's certificate; what it may do is given to this name."""
+    writing_desks: tuple[DeskIdField, ...] = ()
+    """Desks that write to a topic of their own, and do not come through the hub's edge. They stand here, and are no
+    option of a command, because whoever forgot one would take that desk's right away."""
+
+
+class DeskKafka(Cluster):
+    """How the Kafka of the hub is reached, for a desk that hears there. Its certificate names its mailbox."""
+
+    writes: bool = False
+    """Whether this desk writes there too, to a topic of its own; the hub's operator must have named it among
+    `writing_desks`. Otherwise what it says goes to `hub_url`."""
 
 
 class Telemetry(_Settings):
@@ -201,6 +214,8 @@ class DeskSettings(_Settings):
     contact: Contact
     """Whom others ring about what this desk says: a role and a telephone number, never somebody's own name."""
     telemetry: Telemetry = Telemetry()
+    kafka: DeskKafka | None = None
+    """Without this table, adapters hear at `hub_url` as well."""
     adapter: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """One table for each adapter; each says itself what may stand in it."""
 

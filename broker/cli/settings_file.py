@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from broker.settings import DeskSettings, Http, HubSettings, Kafka, Retention, Telemetry
+from broker.settings import DeskKafka, DeskSettings, Http, HubSettings, Kafka, Retention, Telemetry
 
 _WIDTH = 118
 
@@ -41,7 +41,10 @@ def _text(model: type[BaseModel], given: dict[str, str]) -> str:
 
 
 def _table(annotation: Any) -> type[BaseModel] | None:
-    return Kafka if annotation == Kafka | None else annotation if annotation in (Http, Retention, Telemetry) else None
+    for table in (Http, Retention, Telemetry, Kafka, DeskKafka):
+        if annotation in (table, table | None):
+            return table
+    return None
 
 
 def _fields(model: type[BaseModel], given: dict[str, str], skip: set[str]) -> list[str]:
@@ -62,14 +65,15 @@ def _fields(model: type[BaseModel], given: dict[str, str], skip: set[str]) -> li
 
 
 def field_texts(model: type[BaseModel]) -> dict[str, str]:
-    """What stands under each field of a model: its meaning, unit and reason."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(model))).body[0]
+    """What stands under each field of a model, or of what it builds on: its meaning, unit and reason."""
     found: dict[str, str] = {}
-    body = tree.body if isinstance(tree, ast.ClassDef) else []
-    for field, text in pairwise(body):
-        match field, text:
-            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(told))):
-                found[name] = " ".join(told.split())
+    for each in reversed(model.__mro__[: model.__mro__.index(BaseModel)]):
+        tree = ast.parse(textwrap.dedent(inspect.getsource(each))).body[0]
+        body = tree.body if isinstance(tree, ast.ClassDef) else []
+        for field, text in pairwise(body):
+            match field, text:
+                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(told))):
+                    found[name] = " ".join(told.split())
     return found
 
 

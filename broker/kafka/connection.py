@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from broker.errors import EngineAway, SettingsRefused
-from broker.settings import Kafka, beside
+from broker.settings import Cluster, beside
 
 ANSWERS_WITHIN_S = 10.0
 """How long a question to the cluster may take. aiokafka waits for ever in places, so each is bounded."""
@@ -31,7 +31,7 @@ class Connection:
     """TLS as ourselves; None for plain text, on this machine alone."""
 
     @classmethod
-    def of(cls, settings: Kafka, path: Path) -> "Connection":
+    def of(cls, settings: Cluster, path: Path) -> "Connection":
         """How *settings*, which stand in the file *path*, say that it is reached.
 
         Raises:

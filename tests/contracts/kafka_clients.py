@@ -55,6 +55,18 @@ async def topic(cluster: KafkaCluster, name: str, **settings: str) -> TopicParti
     return TopicPartition(made, 0)
 
 
+async def made(cluster: KafkaCluster, name: str) -> TopicPartition:
+    """The topic of just this name, made if it is not there."""
+    admin = AIOKafkaAdminClient(**reached(cluster))
+    await admin.start()
+    try:
+        if name not in await admin.list_topics():
+            await admin.create_topics([NewTopic(name, 1, 1)])
+    finally:
+        await admin.close()
+    return TopicPartition(name, 0)
+
+
 @asynccontextmanager
 async def owner(cluster: KafkaCluster, lane: str, *, timeout_ms: int = 60_000) -> AsyncIterator[AIOKafkaProducer]:
     """A producer that takes *lane*, its transactional id, from whoever has it."""

@@ -8,7 +8,17 @@ from pydantic import BaseModel
 
 from broker.cli.settings_file import desk_settings_text, field_texts, hub_settings_text
 from broker.errors import SettingsRefused
-from broker.settings import DeskSettings, Http, HubSettings, Kafka, Retention, Telemetry, check_settings, load_settings
+from broker.settings import (
+    DeskKafka,
+    DeskSettings,
+    Http,
+    HubSettings,
+    Kafka,
+    Retention,
+    Telemetry,
+    check_settings,
+    load_settings,
+)
 
 
 def written(folder: Path, text: str) -> Path:
@@ -46,9 +56,22 @@ def test_the_first_file_of_a_desk_says_what_it_was_made_with(tmp_path: Path) -> 
 
     assert (settings.desk, settings.hub_url) == ("elm-housing", "https://hub.example")
     assert (settings.contact.role, settings.contact.telephone) == ('duty "officer"', "01632 960001")
+    assert settings.kafka is None
 
 
-@pytest.mark.parametrize("model", [HubSettings, DeskSettings, Http, Retention, Telemetry])
+def test_a_desk_hears_at_a_kafka_and_writes_there_only_if_it_says_so(tmp_path: Path) -> None:
+    text = desk_settings_text("elm-housing", "https://hub.example", "duty officer", "01632 960001")
+    on_kafka = text.replace("# [kafka]", "[kafka]").replace("# bootstrap =", 'bootstrap = "127.0.0.1:9092"')
+
+    settings = load_settings(written(tmp_path, on_kafka), DeskSettings)
+
+    assert settings.kafka == DeskKafka(bootstrap="127.0.0.1:9092")
+    assert not settings.kafka.writes
+    with pytest.raises(SettingsRefused, match="plain text beyond this machine"):
+        load_settings(written(tmp_path, on_kafka.replace("127.0.0.1:9092", "kafka.example:9092")), DeskSettings)
+
+
+@pytest.mark.parametrize("model", [HubSettings, DeskSettings, Http, Retention, Telemetry, Kafka, DeskKafka])
 def test_every_setting_says_what_it_is_for(model: type[BaseModel]) -> None:
     tables = {"http", "retention", "telemetry"}
 
