@@ -31,22 +31,29 @@ def run(
 
 
 async def _run(name: str, config: Path) -> None:
-    from broker.cli.at_a_desk import desk_home, open_desk
+    from functools import partial
+
+    from broker.cli.at_a_desk import desk_home, kafka_of, open_desk
     from broker.cli.watching import watched
-    from broker.client.adapter import Work, find_adapter, run_adapter
+    from broker.client.adapter import Work, find_adapter
     from broker.clock import SystemClock
+    from broker.listening.by_kafka import InboxBroker
+    from broker.listening.by_link import LinkBroker
+    from broker.listening.exchange import run_adapter
     from broker.settings import DeskSettings, check_settings, load_settings
 
     settings = load_settings(config, DeskSettings)
     adapter = find_adapter(name)
     own = check_settings(settings.adapter.get(name, {}), adapter.settings, f"{config}, [adapter.{name}]")
+    connection = kafka_of(settings, config)
+    way = LinkBroker if connection is None else partial(InboxBroker, connection)
     stop = asyncio.Event()
     for which in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(which, stop.set)
     with watched(settings.telemetry, "tellwise-desk", settings.desk):
         async with open_desk(settings, config) as desk:
             work = Work(desk, desk_home(settings, config), SystemClock(), stop)
-            await run_adapter(adapter, work, own, lambda: _say_at_work(settings.desk, name))
+            await run_adapter(adapter, work, own, lambda: _say_at_work(settings.desk, name), way)
 
 
 def _say_at_work(desk: str, name: str) -> None:

@@ -7,7 +7,6 @@ jsonl = "agency_adapters.jsonl:JsonLines"
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
@@ -16,8 +15,8 @@ from pydantic import BaseModel
 
 from broker import telemetry
 from broker.client.desk import Desk
-from broker.client.exchange import PAUSE_FIRST_S, PAUSE_LONGEST_S, exchange
 from broker.client.inbox import Heard
+from broker.client.patience import PAUSE_FIRST_S, PAUSE_LONGEST_S
 from broker.errors import ClockApart, HubUnreachable, NotAdmitted, UnknownAdapter
 from broker.ports import Clock
 
@@ -113,35 +112,3 @@ def find_adapter(name: str) -> Adapter[Any]:
         adapter: Adapter[Any] = point.load()()
         return adapter
     raise UnknownAdapter(name)
-
-
-async def run_adapter(
-    adapter: Adapter[Any], work: Work, settings: BaseModel, at_work: Callable[[], None] = lambda: None
-) -> None:
-    """Let an adapter work, and the desk talk to the hub beside it, until `work.stop`; when one ends, so does the other.
-
-    Args:
-        adapter: What turns records into notifications, and letters into records.
-        work: What it is given for that.
-        settings: Its own.
-        at_work: Called once the adapter has its folders; not if it cannot begin.
-
-    Raises:
-        TellwiseError: as the adapter and `exchange`.
-    """
-
-    async def adapt() -> None:
-        try:
-            await adapter.run(work, settings)
-        finally:
-            work.stop.set()
-
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(adapt())
-            await asyncio.sleep(0)  # until it first waits
-            if not work.stop.is_set():
-                at_work()
-            tasks.create_task(exchange(work.desk, work.heard, work.stop))
-    except ExceptionGroup as errors:
-        raise errors.exceptions[0] from None

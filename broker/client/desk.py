@@ -121,9 +121,18 @@ class Desk:
             DeskBusy: another process hears for this desk.
             HubForked, HubUnreachable, NotAdmitted: as their texts say; what was taken before stays taken.
         """
+        return await self.inbox.hear(wait_ms)
+
+    @property
+    def inbox(self) -> Inbox:
+        """What this desk is told, for whoever hears for it.
+
+        Raises:
+            DeskBusy: another process does.
+        """
         if not self._lock.take():
             raise DeskBusy("another process is at work on this desk's folder")
-        return await self._inbox.hear(wait_ms)
+        return self._inbox
 
     async def acknowledge(self, notification: NotificationId, user: str, part: int = 1) -> NotificationId:
         """A person has read a letter: say so to the hub.

@@ -15,7 +15,7 @@ from broker.client.link import Link
 from broker.client.opening import OpenedLetter, Proven, open_letter, open_package, open_receipt, prove
 from broker.client.store import INBOX, DeskStore, StoredLetter
 from broker.client.watch import check_growth, check_standing, tell_seen
-from broker.errors import OpeningRefused, RecordsGone
+from broker.errors import HubUnreachable, OpeningRefused, RecordsGone
 from broker.ledger.checkpoint import Checkpoint
 from broker.ledger.exhibit import ledgers
 from broker.ledger.proofs import parse_proof
@@ -26,7 +26,8 @@ from broker.sealing.rejection import Reason, Rejected
 from broker.telemetry import Event
 from schemas import DeskId, Mailbox
 
-_ITEMS_MAX = 100
+ITEMS_MAX = 100
+"""Items that are taken in one go."""
 
 
 @dataclass(slots=True)
@@ -55,6 +56,11 @@ class Inbox:
         desk = self._directory.directory.desks.get(self._name)
         return None if desk is None else desk.mailbox
 
+    @property
+    def place(self) -> int:
+        """The number from which on items have not been taken."""
+        return self._store.position(INBOX)
+
     async def hear(self, wait_ms: int) -> Heard:
         """Take what lies in the inbox, and wait up to *wait_ms* if nothing does.
 
@@ -65,35 +71,81 @@ class Inbox:
             RecordsGone: items were removed at the hub before we came for them. It is noted; the next look goes on.
         """
         heard = Heard()
-        await self._tell_seen()  # first: whoever lost something must know it before it says anything
-        await self._directory.read()
-        await self._tell_seen()
+        await self.look()
         while self.mailbox is not None:
-            start = self._store.position(INBOX)
-            try:
-                items = await self._link.inbox(self.mailbox, start, _ITEMS_MAX, wait_ms)
-            except RecordsGone as gone:
-                self._go_on_from(start, gone.first)
-                raise
+            items = await self.fetch(wait_ms)
             if not items:
-                await check_standing(self._directory.directory.hub.entry.lanes, self._store, self._link)
+                await self.check()
                 break
-            letters, refused = len(heard.letters), heard.refused
-            with telemetry.span(telemetry.Span.INBOX_HEAR, items=len(items)) as working:
-                await self._directory.read()  # an item may need an event that came after we last looked
-                await check_growth(self._checkpoints(items), self._store, self._link)
-                for item in items:
-                    try:
-                        self.take(item, heard)
-                    except OpeningRefused:
-                        heard.refused += 1
-                working.add(letters=len(heard.letters) - letters, refused=heard.refused - refused)
-                working.link(letter.cover.traceparent for letter in heard.letters[letters:])
+            await self.receive(items, heard)
             wait_ms = 0
         return heard
 
-    def _go_on_from(self, start: int, first: int) -> None:
-        """Items are lost to us, and somebody must be told; what comes after them is not to wait for that."""
+    async def look(self) -> None:
+        """Read what is new in the directory, and tell the hub what we have seen of its ledgers.
+
+        Raises:
+            HubForked, HubUnreachable, NotAdmitted, OpeningRefused: as `DirectoryReader.read` and `tell_seen`.
+        """
+        await self._tell_seen()  # first: whoever lost something must know it before it says anything
+        await self._directory.read()
+        await self._tell_seen()
+
+    async def check(self) -> None:
+        """Check that the hub's ledgers still hold what we saw of them.
+
+        Raises:
+            HubForked, HubUnreachable: as `check_standing`.
+        """
+        await check_standing(self._directory.directory.hub.entry.lanes, self._store, self._link)
+
+    async def fetch(self, wait_ms: int) -> Sequence[Numbered]:
+        """The next items, by way of the link; empty if none came within *wait_ms*. Only for a desk with a mailbox.
+
+        Raises:
+            HubUnreachable, NotAdmitted: as `Link.inbox`.
+            RecordsGone: items were removed at the hub before we came for them. It is noted; the next look goes on.
+        """
+        mailbox = self.mailbox
+        if mailbox is None:
+            raise HubUnreachable("it has no inbox for this desk")
+        try:
+            return await self._link.inbox(mailbox, self.place, ITEMS_MAX, wait_ms)
+        except RecordsGone as gone:
+            self.pass_over(gone.first)
+            raise
+
+    async def receive(self, items: Sequence[Numbered], heard: Heard) -> None:
+        """Check, open and store these items, and add what they brought to *heard*.
+
+        An item that fails a check is noted as an incident and passed over. One that was taken before is left out:
+        whoever hands items over may do so again.
+
+        Raises:
+            HubForked, HubUnreachable, NotAdmitted, FolderUnusable: what was taken before stays taken; hand over all of
+                them again.
+        """
+        letters, refused = len(heard.letters), heard.refused
+        with telemetry.span(telemetry.Span.INBOX_HEAR, items=len(items)) as working:
+            await self.look()  # an item may need an event that came after we last looked
+            await check_growth(self._checkpoints(items), self._store, self._link)
+            for item in items:
+                if item.number < self.place:
+                    continue
+                try:
+                    self.take(item, heard)
+                except OpeningRefused:
+                    heard.refused += 1
+            working.add(letters=len(heard.letters) - letters, refused=heard.refused - refused)
+            working.link(letter.cover.traceparent for letter in heard.letters[letters:])
+
+    def pass_over(self, first: int) -> None:
+        """Items are lost to us, and somebody must be told; what comes after them is not to wait for that.
+
+        Args:
+            first: The number of the first item that is still there.
+        """
+        start = self.place
         # LIMIT: a hub that lies about where the rest begins hides what is there; but it could as well show us nothing.
         with self._store.transaction():
             self._store.put_incident(start, Reason.GONE, str(first).encode("ascii"))

@@ -17,8 +17,8 @@ import pytest
 import broker.client.store
 import broker.transport.embedded
 from broker.client import Desk, Sending
-from broker.client.exchange import exchange
 from broker.errors import FolderUnusable, HubUnreachable
+from broker.listening.exchange import exchange
 from broker.transport.database import open_database
 from tests.contracts.clock import MovedClock
 from tests.contracts.engine import story

@@ -28,7 +28,7 @@ def test_each_room_imports_only_those_to_its_right() -> None:
 
 def test_the_contracts_notice_a_room_that_looks_left(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_bytes((ROOT / "pyproject.toml").read_bytes())
-    inner = ["broker/cli", "broker/client", "broker/lifecycle", "broker/state", "broker/transport"]
+    inner = ["broker/cli", "broker/client", "broker/lifecycle", "broker/listening", "broker/state", "broker/transport"]
     for package in [*ROOMS, "agency_adapters/csv_drop", "agency_adapters/jsonl", *inner]:
         (tmp_path / package).mkdir()
         (tmp_path / package / "__init__.py").touch()
