@@ -39,6 +39,8 @@ PUBLISHED = Path(__file__).parent / "published"
 
 FACTS_FILE = "facts.json"
 COMPARTMENTS_FILE = "compartments.json"
+ASYNCAPI_FILE = "asyncapi.json"
+"""Of a desk's topics: broker/listening/document.py writes it there."""
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _FACTS = ("area", "area_old", "corrects")
@@ -61,10 +63,10 @@ def documents() -> dict[str, str]:
 
 
 def write(folder: Path = PUBLISHED) -> None:
-    """Make *folder* hold every document, and no other JSON file."""
+    """Make *folder* hold every document, and no other JSON file but `ASYNCAPI_FILE`."""
     folder.mkdir(exist_ok=True)
     made = documents()
-    for left_over in set(folder.glob("*.json")) - {folder / name for name in made}:
+    for left_over in set(folder.glob("*.json")) - {folder / name for name in (*made, ASYNCAPI_FILE)}:
         left_over.unlink()
     for name, text in made.items():
         (folder / name).write_text(text, encoding="utf-8", newline="\n")

@@ -11,6 +11,8 @@ ALLOWED: frozenset[tuple[str, str]] = frozenset(
     {
         # What pydantic read first counts only if it would be written as those very bytes; else strict.py reads it too.
         ("schemas/said.py", "JSON is read by schemas/strict.py first"),
+        # A file of our own package, which nests deeper than what anybody may send.
+        ("broker/api/documentation.py", "base64, hex and JSON are read by schemas/strict.py only"),
     }
 )
 """(file, rule) that are right as they are, each with its reason in a comment. Empty is best."""

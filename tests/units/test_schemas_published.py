@@ -14,7 +14,7 @@ import pytest
 
 from schemas import BLIND, CATALOGUE, COMPARTMENTS, Facts, Kind, Label, Said, SchemaRefused
 from schemas.kinds.kind import Need
-from schemas.publish import PUBLISHED, documents, write
+from schemas.publish import ASYNCAPI_FILE, PUBLISHED, documents, write
 from tests.personas import BLACKBURN, CONTROLS, PRESTON, everything, facts
 from tests.units.test_schemas_models import MODELS
 
@@ -29,8 +29,8 @@ by_document = pytest.mark.parametrize("name", DOCUMENTS)
 
 
 def standing(folder: Path) -> dict[str, bytes]:
-    """Every file of a folder."""
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    """Every file of a folder but the AsyncAPI document: see test_asyncapi.py."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != ASYNCAPI_FILE}
 
 
 def test_the_published_documents_are_those_of_the_code() -> None:
@@ -63,9 +63,11 @@ def test_writing_begins_with_nothing_and_leaves_other_files_alone(tmp_path: Path
 
     write(folder)
     (folder / "README.md").write_text("why")
+    (folder / ASYNCAPI_FILE).write_text("{}")
     write(folder)
 
     assert set(standing(folder)) == {*DOCUMENTS, "README.md"}
+    assert (folder / ASYNCAPI_FILE).read_text() == "{}"
 
 
 # --- what they say ----------------------------------------------------------------------------------------------------
