@@ -126,7 +126,7 @@ class Lane(Protocol):
     def transaction(self) -> AbstractAsyncContextManager[Tx]:
         """Open the turn's transaction; everything in it is planned and sealed already.
 
-        If the block raises, nothing happened.
+        If the block raises, nothing happened. When it has ended, whoever reads is given what it sent.
 
         Raises:
             Fenced: somebody else may own the lane. Nothing happened; stop, and take the lane anew.

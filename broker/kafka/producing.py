@@ -4,7 +4,7 @@ docs/decisions/0020 says what was seen that led to each line here.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -20,6 +20,7 @@ from broker.kafka.connection import (
     cut_off,
     within,
 )
+from broker.kafka.showing import shown
 
 TRANSACTION_S = 60
 """After which the cluster ends a transaction of an owner who is silent. Longer than a restart of the cluster takes:
@@ -27,6 +28,8 @@ not the time-out but whoever takes over frees those who wait to read."""
 
 _BATCH_BYTES = 2**18
 _LINGER_MS = 1
+_SHOWN_WITHIN_S = 1.0
+"""So long a commit waits for readers. It is committed all the same if they have to wait for longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,8 @@ class LaneProducer:
             raise
 
     async def commit(self, records: Sequence[Outgoing]) -> None:
-        """Write all of it, or nothing. The caller must wait for the end: half-way there is no way back.
+        """Write all of it, or nothing, and return when readers are shown it, or shortly after it was committed. The
+        caller must wait for the end: half-way there is no way back.
 
         Raises:
             Fenced: somebody else may own the lane, or the transaction took too long. Nothing happened.
@@ -93,7 +97,7 @@ class LaneProducer:
         try:
             async with answers():
                 await self._producer.begin_transaction()
-                await self._send(records)
+                written = await self._send(records)
         except (EngineAway, IllegalOperation, AssertionError) as error:
             if _is_fence(error.__cause__ if isinstance(error, EngineAway) else error):
                 raise Fenced("another owner has taken the lane, or the transaction took too long") from error
@@ -104,14 +108,20 @@ class LaneProducer:
         except (KafkaError, OSError, AssertionError) as error:  # also a fence: the reply may be lost, and then taken
             raise OutcomeUnknown(f"Kafka: {type(error).__name__} at the end of a transaction") from error
         self._is_spent = False
+        # The next transaction would have to wait for the same, and aiokafka's own waiting is in steps of 20 ms.
+        await within(_SHOWN_WITHIN_S, shown(self._producer.client, written))
 
     async def close(self) -> None:
         """Let go of it, whatever state it is in. A transaction that is open stays so until somebody takes the lane."""
         if self._is_spent or not await within(STOPS_WITHIN_S, self._producer.stop()):
             await cut_off(self._producer)
 
-    async def _send(self, records: Sequence[Outgoing]) -> None:
-        """Send, and wait until the cluster has all of it: a commit does not say that a record is missing."""
+    async def _send(self, records: Sequence[Outgoing]) -> Mapping[TopicPartition, int]:
+        """Send, and wait until the cluster has all of it: a commit does not say that a record is missing.
+
+        Returns:
+            The offset of the last in each partition.
+        """
         new = {record.place.topic for record in records} - self._topics
         if new:  # all at once: one at a time each would ask for all that were known before it, too
             self._topics |= new
@@ -122,9 +132,12 @@ class LaneProducer:
             sent = await self._producer.send(place.topic, record.value, key=record.key, partition=place.partition)
             sent.add_done_callback(_heard)
             sending.append(sent)
-        for outcome in await asyncio.gather(*sending, return_exceptions=True):
+        written: dict[TopicPartition, int] = {}
+        for record, outcome in zip(records, await asyncio.gather(*sending, return_exceptions=True), strict=True):
             if isinstance(outcome, BaseException):
                 raise outcome
+            written[record.place] = outcome.offset
+        return written
 
 
 def _heard(sent: asyncio.Future[object]) -> None:

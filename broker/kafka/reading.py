@@ -20,7 +20,7 @@ from broker.kafka.connection import ANSWERS_WITHIN_S, Connection, answers, let_g
 IDLE_MAX = 256
 """Readers that are kept for whoever asks next. One more closes the one that was longest not asked."""
 
-_STEP_S = 0.02
+_STEP_S = 0.001
 """aiokafka does not say that it has read on past what is no record: so long we wait before we look."""
 _FETCH_BYTES = 4 * 2**20
 _FETCH_WAIT_MS = 100
@@ -28,7 +28,12 @@ _FETCH_WAIT_MS = 100
 
 
 class PartitionReader:
-    """Reads one partition. Not safe for concurrent callers."""
+    """Reads one partition. Not safe for concurrent callers.
+
+    A broker answers one client's questions one after the other, and holds one for records open until there are some. So
+    it is asked for records only where they are known to be, or where somebody waits for them: else each question about
+    the end would wait behind one that nobody wants an answer to.
+    """
 
     def __init__(self, connection: Connection, partition: TopicPartition, *, undecided: bool = False) -> None:
         """For *partition*; `start` begins. *undecided*: also what nobody knows yet whether it is committed."""
@@ -43,6 +48,11 @@ class PartitionReader:
             request_timeout_ms=int(ANSWERS_WITHIN_S * 1_000),
         )
         self._next = -1
+        """Where the next record is expected that we give."""
+        self._reached = -1
+        """Behind what the broker gave: also behind what is no record."""
+        self._end = 0
+        """As it was when it was last asked."""
 
     async def start(self) -> None:
         """Reach the cluster.
@@ -53,6 +63,7 @@ class PartitionReader:
         async with answers():
             await self._consumer.start()
         self._consumer.assign([self.partition])
+        self._consumer.pause(self.partition)
 
     async def read(self, start: int, most: int, wait_ms: float) -> list[ConsumerRecord[Any, Any]]:
         """At most *most* committed records from *start* on, in order; none if none came within *wait_ms*.
@@ -65,10 +76,14 @@ class PartitionReader:
         until = loop.time() + wait_ms / 1_000
         if start != self._next:
             self._consumer.seek(self.partition, start)
-            self._next = start
+            self._next = self._reached = start
+        found: list[ConsumerRecord[Any, Any]] = []
         try:
-            found = await self._take(most, 0) or await self._up_to(await self.end(), most)
+            if not self._consumer.paused():
+                found = await self._take(most, 0)
+            found = found or await self._up_to(await self.end(), most)
             if not found and (left := until - loop.time()) > 0:
+                self._consumer.resume(self.partition)
                 async with answers(left):
                     found = await self._take(most, left)
         except OffsetOutOfRangeError:
@@ -77,21 +92,28 @@ class PartitionReader:
                 raise RecordsGone(first) from None
             await asyncio.sleep(max(0, until - loop.time()))  # nobody has written so far yet
             return []
+        finally:
+            if not found or self._reached >= self._end:
+                self._consumer.pause(self.partition)
         return found
 
     async def _up_to(self, end: int, most: int) -> list[ConsumerRecord[Any, Any]]:
         """The next records before *end*, if there are any."""
         async with answers():
-            while await self._consumer.position(self.partition) < end:
-                if found := await self._take(most, _STEP_S):
+            while self._reached < end:
+                self._consumer.resume(self.partition)
+                if found := await self._take(most, 0):
                     return found
+                if self._reached < end:
+                    await asyncio.sleep(_STEP_S)
         return []
 
     async def end(self) -> int:
         """The offset before which everything is decided: committed or taken back. Or written, if that is enough."""
         async with answers():
             offsets: dict[TopicPartition, int] = await self._consumer.end_offsets([self.partition])
-        return offsets[self.partition]
+        self._end = offsets[self.partition]
+        return self._end
 
     async def close(self) -> None:
         """Let go of the connections."""
@@ -105,6 +127,7 @@ class PartitionReader:
 
     async def _take(self, most: int, wait_s: float) -> list[ConsumerRecord[Any, Any]]:
         answer = await self._consumer.getmany(self.partition, timeout_ms=ceil(wait_s * 1_000), max_records=most)
+        self._reached = await self._consumer.position(self.partition)
         found: list[ConsumerRecord[Any, Any]] = answer.get(self.partition, [])
         if found:
             self._next = found[-1].offset + 1

@@ -52,6 +52,18 @@ class LaneContract(Engine):
         assert self.checkpoints(self.folder, LOG) == {3: b"signed: 3 entries"}
 
     @story
+    async def test_whoever_reads_when_a_turn_has_ended_is_given_what_it_sent(self) -> None:
+        async with self.opened() as transport, owned(transport) as (lane, _):
+            start = 0
+            for number in range(30):
+                letter = b"letter %d" % number
+                await turn(lane, lambda tx, letter=letter: tx.send(INBOX, letter))  # type: ignore[misc]
+
+                [read] = await transport.read(INBOX, start, 100, 0)
+                assert read.value == letter
+                start = read.offset + 1
+
+    @story
     async def test_a_turn_is_still_there_after_a_restart(self) -> None:
         async with self.opened() as transport, owned(transport) as (lane, _):
             await turn(lane, whole_turn)
