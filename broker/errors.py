@@ -275,6 +275,12 @@ class KafkaRefused(TellwiseError):
     next_step = "Use a certificate that may do it, or correct what the text names; then do the same again."
 
 
+class TopicsLeft(TellwiseError):
+    """The topics of something that is over could not be removed from a Kafka. Nobody uses them any more."""
+
+    next_step = "Remove them with Kafka's own `kafka-topics.sh --delete --topic PREFIX.*`, when its nodes are up."
+
+
 class ClusterUnfit(TellwiseError):
     """A Kafka is not one on which this hub can be laid out. Nothing was changed."""
 

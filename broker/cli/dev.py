@@ -89,9 +89,8 @@ def client(
     print(json.dumps(named) if as_json else "\n".join(f"{what:<12}{path}" for what, path in named.items()))
 
 
-def _folder(named: Path | None) -> Path:
-    if named is not None:
-        return named
+def default_folder() -> Path:
+    """Where it is if no folder is named."""
     state = os.environ.get("XDG_STATE_HOME", "")  # XDG Base Directory Specification
     return (Path(state) if Path(state).is_absolute() else Path.home() / ".local" / "state") / "tellwise" / "kafka"
 
@@ -99,13 +98,13 @@ def _folder(named: Path | None) -> Path:
 def _cluster(folder: Path | None) -> "KafkaCluster":
     from broker.dev import KafkaCluster
 
-    return KafkaCluster(_folder(folder))
+    return KafkaCluster(folder or default_folder())
 
 
 def _up(folder: Path | None, nodes: int | None, tls: bool | None) -> "tuple[KafkaCluster, ClusterStatus]":
     from broker.dev import KafkaCluster
 
-    cluster = KafkaCluster.up(_folder(folder), nodes=nodes, tls=tls, said=_progress())
+    cluster = KafkaCluster.up(folder or default_folder(), nodes=nodes, tls=tls, said=_progress())
     return cluster, cluster.status()
 
 

@@ -34,6 +34,12 @@ app.command()(doctor)
 
 _HUB = Annotated[Path, typer.Option("--config", help="The hub's settings: `tellwise.toml`.")]
 _DESK = Annotated[Path, typer.Option("--config", help="The desk's settings: `desk.toml`.")]
+_ENGINE = Annotated[
+    str, typer.Option(help="`embedded`; or `kafka`: on topics of its own, which are removed in the end.")
+]
+_SPARE = Annotated[
+    str | None, typer.Option(help="`HOST:PORT` of that Kafka, in plain text. Else: the one of `tellwise dev kafka up`.")
+]
 _JSON = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 
 
@@ -174,7 +180,9 @@ def bench(
 @app.command()
 def rehearse(
     files: Annotated[list[Path], typer.Argument(help="Stories in YAML; see broker/rehearsal/README.md.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")] = False,
+    engine: _ENGINE = "embedded",
+    kafka: _SPARE = None,
+    as_json: _JSON = False,
 ) -> None:
     """Play written stories through the real broker, and report every difference from what they expect.
 
@@ -182,7 +190,7 @@ def rehearse(
     """
     from broker.cli.rehearsing import play_all
 
-    if carefully(lambda: play_all(files, as_json=as_json)):
+    if carefully(lambda: play_all(files, engine, kafka, as_json=as_json)):
         raise typer.Exit(1)
 
 

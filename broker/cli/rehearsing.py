@@ -8,19 +8,31 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from broker.cli.spare_kafka import spare_kafka
 from broker.cli.telling import say
-from broker.rehearsal import Difference, Result, StatisticsFile, read_scenario, rehearse
+from broker.rehearsal import Difference, Result, Scenario, StatisticsFile, read_scenario, rehearse
+
+if TYPE_CHECKING:
+    from broker.kafka.connection import Connection
 
 
-def play_all(files: Sequence[Path], *, as_json: bool) -> bool:
+def play_all(files: Sequence[Path], engine: str, kafka: str | None, *, as_json: bool) -> bool:
     """Read every file, then play every story. Returns whether anything differed.
+
+    Args:
+        files: One story each.
+        engine: What the hubs stand on: see spare_kafka.py, also for *kafka*.
+        kafka: Where it is.
+        as_json: Whether a program reads what is printed.
 
     Raises:
         ScenarioRefused: a file cannot be read; nothing is played then.
+        ClusterUnfit, SettingsRefused: there is no such Kafka.
+        EngineAway, KafkaRefused: it does not answer, or refuses.
     """
     logging.getLogger("tellwise").setLevel(logging.CRITICAL)  # a story's refusals are its own affair
     scenarios = []
@@ -29,16 +41,26 @@ def play_all(files: Sequence[Path], *, as_json: bool) -> bool:
             scenarios.append(read_scenario(path))
         except StatisticsFile as statistics:
             print(f"tellwise: {statistics}\n          {statistics.next_step}", file=sys.stderr)
+    connection = spare_kafka(engine, kafka)
     results = []
     for scenario in scenarios:
         with _progress(scenario.scenario, len(scenario.events)) as step:
-            results.append(asyncio.run(rehearse(scenario, step)))
+            results.append(asyncio.run(_played(scenario, step, connection)))
     if as_json:
         print(json.dumps({"files": [_as_json(result) for result in results]}, sort_keys=True))
     else:
         for result in results:
             _tell(result)
     return any(result.differences for result in results)
+
+
+async def _played(scenario: Scenario, step: Callable[[], None], connection: "Connection | None") -> Result:
+    if connection is None:
+        return await rehearse(scenario, step)
+    from broker.kafka.throwaway import engine_of, throwaway
+
+    async with throwaway(connection) as names:
+        return await rehearse(scenario, step, engine_of(connection, names))
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.protocol.admin import (
     CreatePartitionsRequest,
     CreateTopicsRequest,
+    DeleteTopicsRequest,
     DescribeAclsRequest,
     DescribeConfigsRequest,
 )
@@ -131,6 +132,15 @@ class Administration:
             for name, code, why in answer.topic_errors:
                 if code != _THERE_ALREADY:
                     _check(f"topic `{name}`", code, why)
+
+    async def remove(self, topics: Sequence[str]) -> None:
+        """Remove topics, with all that lies in them: a throwaway hub's, and nobody else's. One that is not there is
+        none to remove."""
+        for some in _in_parts(topics):
+            answer = await self._asked(DeleteTopicsRequest([*some], _ANSWER_S * 1_000))
+            for name, code, *_ in answer.topic_error_codes:
+                if code != _NOT_THERE:
+                    _check(f"topic `{name}`", code, None)
 
     async def widen(self, topic: str, partitions: int) -> None:
         """Give a topic more partitions: *partitions* in all."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from broker.app import Tellwise, running
 from broker.client import Desk, Draft, compose
 from broker.client.sealer import seal_draft
+from broker.engines import OpenEngine, embedded
 from broker.errors import NotSent
 from broker.rehearsal.compare import compare_ack, compare_disclosure, compare_letters, compare_second_pass, uncompared
 from broker.rehearsal.filling import fill
@@ -62,19 +63,22 @@ class StoryClock:
         self._at = max(self._at, at.astimezone(UTC))
 
 
-async def rehearse(scenario: Scenario, on_event: Callable[[], None] = lambda: None) -> Result:
+async def rehearse(
+    scenario: Scenario, on_event: Callable[[], None] = lambda: None, engine: OpenEngine = embedded
+) -> Result:
     """Play a story and compare.
 
     Args:
         scenario: What is to happen, and what is expected.
         on_event: Called after each event, for a progress bar.
+        engine: What the hub stands on: nothing of it may be there already.
 
     Raises:
         TellwiseError: the hub itself failed.
     """
     clock = StoryClock(scenario.events[0].at - timedelta(hours=1))
     with tempfile.TemporaryDirectory(prefix="tellwise-rehearsal-") as folder:
-        async with running(Path(folder), _HUB, demo=True, clock=clock) as tellwise:
+        async with running(Path(folder), _HUB, demo=True, clock=clock, engine=engine) as tellwise:
             player = await Player.set_up(scenario, tellwise, clock)
             for event in scenario.events:
                 await player.play(event)

@@ -3,13 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from broker.app import Tellwise, hub_folder
+from broker.app import Tellwise
 from broker.audit import explain
 from broker.client import Draft, OpenedLetter, compose
 from broker.rehearsal.scenario import Event, Subject
 from broker.sealing.entropy import system_entropy
 from broker.state.vault import Vault
-from broker.transport.tables import DATABASE
 from schemas import COMPARTMENTS, AreaCode, Consent, DeskId, Label, PersonKey, Purpose, Said, Tag, Urgency
 from schemas.compartments import Contact
 from schemas.kinds.case import CaseAssessed, CaseOpened, CaseTagged, ConsentRecorded, TeamChanged
@@ -34,8 +33,7 @@ class Told:
 
         def policies() -> tuple[str, ...]:
             vault = Vault(tellwise.hub.premises.keys, system_entropy)
-            path = hub_folder(tellwise.folder) / DATABASE
-            records = explain(path, tellwise.hub.premises.lane, vault, person, notification)
+            records = explain(tellwise.engine.file, tellwise.hub.premises.lane, vault, person, notification)
             opened = [ids for record in records if record.desk == desk for ids in record.opened.values()]
             return tuple(sorted({policy for ids in opened for policy in ids}))
 
