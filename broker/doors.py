@@ -60,17 +60,15 @@ class Doors:
         return sorted(outbox(desks[desk].mailbox) for desk in self._writing & desks.keys())
 
     async def _own(self, topics: list[str]) -> None:
-        """Serve the doors that are ours, until there are others, or one is lost."""
+        """Serve the doors that are ours, until there are others, or one is lost: then all are taken anew."""
         async with self._transport.lanes([(topic, 0) for topic in topics]) as events, asyncio.TaskGroup() as serving:
-            doors: dict[str, asyncio.Task[None]] = {}
-            while topics == self._topics():
+            doors: list[asyncio.Task[None]] = []
+            event: LaneEvent | None = None
+            while topics == self._topics() and not isinstance(event, Revoked):
                 event = await _within(LOOK_S, events)
-                match event:
-                    case Assigned():
-                        doors[event.lane.name] = serving.create_task(self._serve(event.lane))
-                    case Revoked() if event.lane.name in doors:
-                        doors.pop(event.lane.name).cancel()
-            for door in doors.values():
+                if isinstance(event, Assigned):
+                    doors.append(serving.create_task(self._serve(event.lane)))
+            for door in doors:
                 door.cancel()
 
     async def _serve(self, lane: Lane) -> None:

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
-from aiokafka.errors import KafkaError
+from aiokafka.errors import IllegalStateError, KafkaError
 
 from broker import telemetry
 from broker.errors import Fenced, TellwiseError
@@ -164,14 +164,15 @@ class _Share(ConsumerRebalanceListener):  # type: ignore[misc]
         """
         if self._is_over:  # we are leaving, and the group does not know it yet
             return
-        self.consumer.pause(*assigned)
+        with suppress(IllegalStateError):  # the group has changed its mind meanwhile
+            self.consumer.pause(*assigned)
         for place in list(self._taking):
             if place not in assigned:
-                self._begin(self._give_up(place))
+                self._begin(self._released(place))
         for place in sorted(assigned & set(self._wanted)):
             lane = self._lanes.get(place)
             if lane is not None and lane.is_lost:
-                self._begin(self._give_up(place))
+                self._begin(self._released(place))
                 lane = None
             if lane is not None:
                 lane.resume()
@@ -181,7 +182,7 @@ class _Share(ConsumerRebalanceListener):  # type: ignore[misc]
     async def give_up(self) -> None:
         """Give all up, for good."""
         self._is_over = True
-        await asyncio.gather(*self._begun, *(self._give_up(place) for place in list(self._taking)))
+        await asyncio.gather(*self._begun, *(self._released(place) for place in list(self._taking)))
 
     def lane(self, place: TopicPartition) -> KafkaLane | None:
         """The lane over this partition, if it was taken."""
@@ -222,10 +223,14 @@ class _Share(ConsumerRebalanceListener):  # type: ignore[misc]
         await asyncio.sleep(_AGAIN_S)
         return None
 
-    async def _give_up(self, place: TopicPartition) -> None:
-        taking, lane = self._taking.pop(place, None), self._lanes.pop(place, None)
-        if lane is not None:
-            await lane.close()
-        elif taking is not None:
-            taking.cancel()
-            await asyncio.gather(taking, return_exceptions=True)
+    def _released(self, place: TopicPartition) -> Coroutine[None, None, None]:
+        """Have it no longer from now on; what is returned lets go of all that it held."""
+        return _closed(self._taking.pop(place, None), self._lanes.pop(place, None))
+
+
+async def _closed(taking: asyncio.Task[None] | None, lane: KafkaLane | None) -> None:
+    if lane is not None:
+        await lane.close()
+    elif taking is not None:
+        taking.cancel()
+        await asyncio.gather(taking, return_exceptions=True)

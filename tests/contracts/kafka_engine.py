@@ -46,9 +46,27 @@ class Kafka(Engine):
         (self.folder / "kafka.json").write_text(json.dumps([kafka_cluster.bootstrap, prefix]))
         asyncio.run(make_topics(kafka_cluster.bootstrap, prefix, TOPICS))
 
-    def make(self, folder: Path, clock: Clock) -> Transport:
+    @property
+    def names(self) -> Names:
+        """What our topics are called."""
+        return Names(_found(self.folder)[1])
+
+    @property
+    def connection(self) -> Connection:
+        """How the cluster is reached."""
+        return Connection(_found(self.folder)[0])
+
+    def make(self, folder: Path, clock: Clock) -> KafkaTransport:
         bootstrap, prefix = _found(folder)
         return KafkaTransport(Connection(bootstrap), Names(prefix), session_s=SESSION_S)
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[KafkaTransport]:
+        transport = self.make(self.folder, self.clock)
+        try:
+            yield transport
+        finally:
+            await transport.close()
 
     @asynccontextmanager
     async def rival(self) -> AsyncIterator[Transport]:

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from broker.kafka.connection import Connection
 from broker.kafka.ledger_copy import LedgerCopy
+from broker.transport.ledger_file import LedgerFile
 from tests.contracts.engine import INBOX, LANE, LOG, owned, story, turn
 from tests.contracts.kafka_engine import Kafka
 from tests.contracts.lane_contract import whole_turn
@@ -45,14 +45,14 @@ class TestHomes(Kafka):
 
     @story
     async def test_the_ledgers_catch_up_for_another_loop_too(self) -> None:
-        names = self.names()
         async with self.opened() as transport, owned(transport) as (lane, _):
-            copy = LedgerCopy(self.folder, Connection(self.bootstrap()), names, 1)
+            copy = LedgerCopy(self.folder, self.connection, self.names, 1)
             try:
                 await copy.start()
                 await turn(lane, whole_turn)
                 await asyncio.gather(elsewhere(copy.catch_up()), copy.catch_up(), elsewhere(copy.catch_up()))
 
-                assert copied(copy.path, LOG) == 3
+                with LedgerFile(copy.path) as ledgers:
+                    assert len(list(ledgers.entries(LOG))) == 3
             finally:
                 await copy.close()

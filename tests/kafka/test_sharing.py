@@ -1,20 +1,23 @@
 """Several processes on one Kafka: each lane has one owner, who is not disturbed, and the next one goes on."""
 
 import asyncio
-import os
 import signal
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
-from broker.errors import Fenced, OutcomeUnknown
+from broker.errors import Fenced, OutcomeUnknown, StateUnreadable
 from broker.kafka.lane import KafkaLane
 from broker.kafka.transport import KafkaTransport
 from broker.ports import Assigned, Lane, LaneEvent, Table
-from tests.contracts.engine import INBOX, LANE, LOG, frontier, owned, story, turn
+from broker.topics import changelog
+from broker.transport.events import Events
+from tests.contracts.engine import INBOX, LANE, LOG, frontier, owned, still_waits, story, turn
 from tests.contracts.kafka_engine import SESSION_S, Kafka
 from tests.contracts.lane_contract import DANA, ENTRIES, whole_turn
 
@@ -57,36 +60,69 @@ class TestSharing(Kafka):
                     await turn(lane, lambda tx: tx.done(1))
 
     @story
+    async def test_an_owner_is_not_disturbed_by_whoever_comes_later(self) -> None:
+        async with self.opened() as here, self.opened() as there, owned(here) as (lane, events):
+            async with there.lanes([(LANE, 0)]):
+                await turn(lane, whole_turn)
+            await turn(lane, lambda tx: tx.done(3))
+            ended = asyncio.ensure_future(anext(events))
+            await still_waits(ended)
+            ended.cancel()
+
+            assert lane.position == 3
+
+    @story
     async def test_a_late_call_from_the_group_is_put_right(self) -> None:
         """A process that slept in the middle of being given a lane takes it long after it was given to another."""
-        late, rightful = self.make(self.folder, self.clock), self.make(self.folder, self.clock)
-        assert isinstance(late, KafkaTransport)
-        async with rightful.lanes([(LANE, 0)]) as events, late.lanes([(LANE, 0)]):
-            lane = await lane_of(events)
-            await turn(lane, whole_turn)
-            taken = await late.take_as_if_late(LANE)
-            with pytest.raises(Fenced):
-                await turn(lane, lambda tx: tx.done(3))
-            await taken.close()
-        async with owned(rightful) as (anew, _):
-            assert anew.position == 2
-            await turn(anew, lambda tx: tx.done(3))
-        await asyncio.gather(late.close(), rightful.close())
+        async with self.opened() as here, self.opened() as late, late.lanes([("lane.1", 0)]):
+            owning = asyncio.create_task(self.own_until(here, 5))
+            await until(lambda: here.owned(LANE) is not None and here.owned(LANE).position >= 1)
+            (share,) = late._shares
+            place = self.names.place((LANE, 0))
+            share._wanted[place] = (LANE, 0)
+            await share.on_partitions_assigned({place})
+            await until(lambda: late.owned(LANE) is not None)
+            positions = await owning
+
+            assert positions == [1, 2, 3, 4, 5]
+            letters = [record.value for record in await here.read(INBOX, 0, 100, 0)]
+            assert letters == [b"letter %d" % n for n in positions]
+            assert late.owned(LANE) is None
+
+    async def own_until(self, transport: KafkaTransport, last: int) -> list[int]:
+        """A hub in small: take the lane, turn by turn, and take it anew when it was lost. Returns what was committed,
+        as each owner found it and went on."""
+        committed: list[int] = []
+        while not committed or committed[-1] < last:
+            with suppress(Fenced, OutcomeUnknown):
+                async with owned(transport) as (lane, _):
+                    committed = list(range(1, lane.position + 1))
+                    while lane.position < last:
+                        position = lane.position + 1
+                        await turn(
+                            lane,
+                            lambda tx, n=position: tx.send(INBOX, b"letter %d" % n),
+                            lambda tx, n=position: tx.done(n),
+                        )
+                        committed.append(lane.position)
+                        await asyncio.sleep(0.3)
+        return committed
 
     @pytest.mark.parametrize("reply_lost", [True, False])
     @story
     async def test_the_next_owner_knows_whether_a_commit_happened(
         self, monkeypatch: pytest.MonkeyPatch, *, reply_lost: bool
     ) -> None:
+        monkeypatch.setattr("broker.kafka.producing.ANSWERS_WITHIN_S", 1)
         async with self.opened() as here:
             with pytest.raises(OutcomeUnknown):
                 async with owned(here) as (lane, _):
                     assert isinstance(lane, KafkaLane)
-                    client = lane.producer.client
+                    client = lane._producer._producer.client
                     send_really = client.send
 
                     async def cut(node: int, request: object, **more: object) -> object:
-                        if type(request).__name__.startswith("EndTxn"):
+                        if type(request).__name__ == "EndTxnRequest":
                             if reply_lost:
                                 await send_really(node, request, **more)
                             raise KafkaConnectionError
@@ -106,17 +142,56 @@ class TestSharing(Kafka):
     @story
     async def test_an_owner_that_is_stopped_past_its_session_writes_nothing_when_it_wakes(self) -> None:
         async with self.opened() as here:
-            with self.another_process() as owner:
-                assert owner.said() == "owned"
-                os.kill(owner.pid, signal.SIGSTOP)
+            with another_process(self.folder) as owner:
+                assert said(owner) == "owned"
+                owner.send_signal(signal.SIGSTOP)
                 async with owned(here) as (lane, _):
                     await turn(lane, lambda tx: tx.send(INBOX, b"of the new owner"), lambda tx: tx.done(3))
                     before = self.contents(self.folder)
-                    os.kill(owner.pid, signal.SIGCONT)
-                    said = await asyncio.to_thread(owner.said)
+                    owner.send_signal(signal.SIGCONT)
+                    woken = await asyncio.to_thread(said, owner)
 
-                    assert said == "fenced"
+                    assert woken == "fenced"
                     assert self.contents(self.folder) == before
+                    await turn(lane, lambda tx: tx.done(4))
+
+    @story
+    async def test_a_changelog_with_a_stranger_s_record_is_not_taken(self) -> None:
+        async with self.opened() as here:
+            async with owned(here) as (lane, _):
+                await turn(lane, whole_turn)
+            await here.publish(changelog(LANE), [b"no row of ours"])
+            async with here.lanes([(LANE, 0)]) as events:
+                coming = asyncio.ensure_future(anext(events))
+                with pytest.raises(StateUnreadable):
+                    await KafkaLane.taken((LANE, 0), self.names, here._connection, Events())
+                await asyncio.wait([coming], timeout=SESSION_S)
+
+                assert not coming.done()
+                coming.cancel()
+
+
+@contextmanager
+def another_process(folder: Path) -> Iterator["subprocess.Popen[str]"]:
+    """A process that owns the lane, makes a turn, and when it was woken makes another: see sleeper.py."""
+    command = [sys.executable, "-m", "tests.kafka.sleeper", folder]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def said(process: "subprocess.Popen[str]") -> str:
+    """The next that it says."""
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+async def until(holds: Callable[[], object]) -> None:
+    """Wait until it is so; the story has the bound."""
+    while not holds():  # noqa: ASYNC110 - no event tells it
+        await asyncio.sleep(0.02)
 
 
 async def lane_of(events: AsyncIterator[LaneEvent]) -> Lane:

@@ -33,9 +33,9 @@ _QUIET_S = 300
 class Soak:
     """A load, and the faults that it meets."""
 
-    def __init__(self, world: KafkaWorld, load: KafkaLoad, chance: random.Random) -> None:
-        """Stand ready."""
-        self._world, self._load, self._chance = world, load, chance
+    def __init__(self, world: KafkaWorld, load: KafkaLoad, chance: random.Random, least: int) -> None:
+        """Stand ready to have *least* notifications said."""
+        self._world, self._load, self._chance, self._least = world, load, chance, least
         self.done = 0
         self.failures: list[str] = []
 
@@ -72,10 +72,9 @@ class Soak:
         """Each once; and then again, until all is said."""
         while True:
             self._chance.shuffle(faults)
-            for number, fault in enumerate(faults):
-                if self.done >= len(faults) and self._load.said >= self._load.most:
+            for fault in faults:
+                if self.done >= len(faults) and self._load.said >= self._least:
                     return
-                del number
                 yield fault
 
     def _say(self, line: str) -> None:
@@ -125,8 +124,8 @@ async def _soak(
         hub.start()
     for hub in world.hubs:
         await ready(hub)
-    load = open_load(world, notifications)
-    running = Soak(world, load, chance)
+    load = open_load(world)
+    running = Soak(world, load, chance, notifications)
     try:
         await running.run(per_second, faults)
     finally:

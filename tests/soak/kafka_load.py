@@ -29,6 +29,8 @@ _T = TypeVar("_T")
 ANSWERS_S = 6.0
 """Then a desk turns to the other hub."""
 _AGAIN_S = 0.2
+_ACKNOWLEDGED = 0.1
+"""Of all letters."""
 _PASSING = (HubUnreachable, NotAdmitted)  # a hub that has just started does not know every desk yet
 
 
@@ -90,9 +92,8 @@ class KafkaLoad:
 
     desks: dict[DeskId, Desk]
     links: list[EitherHub]
-    most: int
-    """Notifications that are said at most, acknowledgements aside."""
     said: int = 0
+    """Notifications, acknowledgements aside."""
     taken: list[tuple[DeskId, NotificationId]] = field(default_factory=list)
     """Those that a hub said are durable."""
     taken_s: float = 0.0
@@ -154,9 +155,8 @@ class KafkaLoad:
         while True:
             due = max(due + chance.uniform(0, 2 / per_second), monotonic() - 5)
             await asyncio.sleep(max(0.0, due - monotonic()))
-            if self.said < self.most:
-                self.said += 1
-                desk.keep(next(drafts))
+            self.said += 1
+            desk.keep(next(drafts))
             try:
                 await desk.flush()
             except _PASSING:
@@ -168,7 +168,7 @@ class KafkaLoad:
                 heard = await desk.hear(1_000)
                 self.letters += len(heard.letters)
                 for letter in heard.letters:
-                    if chance.random() < 0.1:
+                    if chance.random() < _ACKNOWLEDGED:
                         await desk.acknowledge(letter.head.id, "duty officer", letter.cover.part)
             except _PASSING:
                 await asyncio.sleep(_AGAIN_S)
@@ -183,9 +183,9 @@ async def persistently(act: Callable[[], Awaitable[_T]]) -> _T:
             await asyncio.sleep(_AGAIN_S)
 
 
-def open_load(world: KafkaWorld, most: int) -> KafkaLoad:
+def open_load(world: KafkaWorld) -> KafkaLoad:
     """The desks of the county, each with its way to the hubs."""
-    load = KafkaLoad({}, [], most)
+    load = KafkaLoad({}, [])
     clock = SystemClock()
     for number, persona in enumerate(DESKS):
         home = private_folder(desk_folder(world.data, persona.name))
