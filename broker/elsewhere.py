@@ -35,10 +35,12 @@ class Elsewhere:
         await self.standing()
 
     async def founded(self) -> None:
-        """Wait until the hub is founded."""
+        """Wait until the hub is founded, and it is known how far its lane is."""
         while True:
             with suppress(TellwiseError):
-                if (await self.standing()).founded is not None:
+                is_founded = (await self.standing()).founded is not None
+                self.behind = await self._engine.behind()
+                if is_founded and self.behind is not None:
                     return
             await asyncio.sleep(LOOK_S)
 

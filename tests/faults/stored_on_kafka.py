@@ -24,11 +24,14 @@ from tests.faults.county import DIRECTORY_LOG, LANE, desk_db
 from tests.faults.stored import Remains, Stored, directory_of, hub_keys, read_desk
 
 _AT_ONCE = 1_000
+OURS = Names()
 Found = tuple[int, bytes | None, bytes | None]
 """Offset, key and value of a committed record."""
 
 
-async def read_stored_on_kafka(folder: Path, connection: Connection) -> tuple[Stored, list[Path]]:
+async def read_stored_on_kafka(
+    folder: Path, connection: Connection, names: Names = OURS
+) -> tuple[Stored, Sequence[Path]]:
     """Read the topics of the hub of *folder*, none of whose processes is at work.
 
     Returns what there is, and the files that hold a copy of its ledgers: those that its processes kept, each brought up
@@ -36,12 +39,13 @@ async def read_stored_on_kafka(folder: Path, connection: Connection) -> tuple[St
     """
     keys = hub_keys(folder)
     with closing(LaneRows()) as rows:
-        for _, key, value in await committed(connection, (changelog(INPUT), 0)):
+        for _, key, value in await committed(connection, names, (changelog(INPUT), 0)):
             rows.apply([change_from_record(key, value)])
         async with administered(connection) as cluster:
-            ours = [topic for topic in await cluster.topics() if topic.startswith("inbox.") or topic == QUARANTINE]
-        records = {topic: await committed(connection, (topic, 0)) for topic in (*ours, INPUT)}
-        copies = await copied(hub_folder(folder), connection)
+            called = [names.topic_of(name) for name in await cluster.topics() if name.startswith(names.prefix)]
+        ours = [topic for topic in called if topic.startswith("inbox.") or topic == QUARANTINE]
+        records = {topic: await committed(connection, names, (topic, 0)) for topic in (*ours, INPUT)}
+        copies = await copied(hub_folder(folder), connection, names)
         with LedgerFile(copies[0]) as ledgers:
             stored = Remains(
                 keys=keys,
@@ -61,9 +65,9 @@ async def read_stored_on_kafka(folder: Path, connection: Connection) -> tuple[St
     return stored, copies
 
 
-async def committed(connection: Connection, partition: Partition) -> list[Found]:
+async def committed(connection: Connection, names: Names, partition: Partition) -> list[Found]:
     """All committed records of a partition."""
-    reader = PartitionReader(connection, Names().place(partition))
+    reader = PartitionReader(connection, names.place(partition))
     found: list[Found] = []
     try:
         await reader.start()
@@ -76,16 +80,19 @@ async def committed(connection: Connection, partition: Partition) -> list[Found]
     return found
 
 
-async def copied(home: Path, connection: Connection) -> Sequence[Path]:
+async def copied(home: Path, connection: Connection, names: Names) -> Sequence[Path]:
     """Bring every copy of the ledgers up to date that lies in a hub's folder, and return where they are."""
-    count = len(list(home.glob("hub*.db")))
     async with AsyncExitStack() as stack:
         copies = []
-        for _ in range(count):
-            copies.append(LedgerCopy(home, connection, Names(), 1))
+        for _ in _files(home):
+            copies.append(LedgerCopy(home, connection, names, 1))
             stack.push_async_callback(copies[-1].close)
             await copies[-1].catch_up()
     return [copy.path for copy in copies]
+
+
+def _files(home: Path) -> list[Path]:
+    return list(home.glob("hub*.db"))
 
 
 class _Committed:

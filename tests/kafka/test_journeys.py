@@ -1,17 +1,25 @@
 """What people do with Tellwise is the same on Kafka: journeys that are told elsewhere, with it below."""
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+import tests.faults.checker
 from broker import engines
+from broker.app import hub_folder
 from broker.dev import KafkaCluster
 from broker.engines import Engine
 from broker.ports import Clock
+from tests.faults.stored import Stored
+from tests.faults.stored_on_kafka import read_stored_on_kafka
+from tests.journeys import test_desks_over_http as over_http
+from tests.journeys import test_police_publish_a_registration_change as police
 from tests.journeys.test_a_desk_speaks_while_the_link_is_down import *  # noqa: F403
 from tests.journeys.test_desks_over_http import *  # noqa: F403
 from tests.journeys.test_police_publish_a_registration_change import *  # noqa: F403
-from tests.journeys.test_social_care_hears_of_a_move import *  # noqa: F403
+from tests.journeys.test_social_care_hears_of_a_move import *  # type: ignore[assignment]  # noqa: F403
 from tests.kafka.hubs import Place, place_on
 
 
@@ -25,4 +33,12 @@ def _on_kafka(kafka_cluster: KafkaCluster, monkeypatch: pytest.MonkeyPatch) -> N
             places[home] = await place_on(kafka_cluster)
         return await places[home].engine(home, clock)
 
+    def stored(folder: Path) -> Stored:
+        place = places[hub_folder(folder)]
+        reading = read_stored_on_kafka(folder, place.connection, place.names)
+        with ThreadPoolExecutor(1) as beside:  # whoever asks may be in an event loop
+            return beside.submit(asyncio.run, reading).result()[0]
+
     monkeypatch.setattr(engines, "embedded", opened)
+    for module in (tests.faults.checker, over_http, police):
+        monkeypatch.setattr(module, "read_stored", stored)
