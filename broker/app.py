@@ -267,6 +267,8 @@ async def _begun(tellwise: Tellwise) -> list[asyncio.Task[None]]:
             await tellwise.begin()
             return []
         if not held.done():
+            for task in coming - {held}:
+                await task
             await tellwise.registrar.check_keys(tellwise.hub.premises)
     finally:
         for task in coming:

@@ -123,11 +123,11 @@ class KafkaTransport:
                 positions = await admin.list_consumer_group_offsets(self._names.group, partitions=[place])
         finally:
             await within(STOPS_WITHIN_S, admin.close())
-        position: int = positions[place].offset
-        if position < 0:
+        found = positions.get(place)  # absent while the group's coordinator is not ready
+        if found is None or found.offset < 0:
             return None
         async with self._readers.one(place) as reader:
-            return max(0, await reader.end() - position)
+            return max(0, await reader.end() - int(found.offset))
 
     async def close(self) -> None:
         """See `Transport.close`."""
