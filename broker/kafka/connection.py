@@ -93,7 +93,10 @@ async def cut_off(producer: AIOKafkaProducer) -> None:
     """Let go of a producer that may have something to send, without sending it: `stop` alone would wait for that."""
     sender, accumulator = producer._sender.sender_task, producer._message_accumulator
     if sender is not None:
-        sender.cancel()
+        sender.cancel()  # it waits for what is on its way; at the second time for nothing
+        if not (await asyncio.wait([sender], timeout=STOPS_WITHIN_S))[0]:
+            sender.cancel()
+            await asyncio.wait([sender], timeout=STOPS_WITHIN_S)
     producer._closed = False  # a stop that was given up halfway is done to its end
     await within(STOPS_WITHIN_S, producer.stop())
     for task in asyncio.all_tasks():  # `stop` leaves one behind that waits for the sender

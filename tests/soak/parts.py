@@ -35,11 +35,22 @@ class Length:
     """Seconds of a steady load of 200 notifications a second."""
     fuzz_s: int
     """For each decoder."""
+    on_kafka: int
+    """Notifications while nodes and hubs are killed, at least."""
 
 
-SHORT = Length(kills=300, moments=60, cuts=1_000, bits=3_000, histories=2_000, load_s=30, fuzz_s=60)
+SHORT = Length(kills=300, moments=60, cuts=1_000, bits=3_000, histories=2_000, load_s=30, fuzz_s=60, on_kafka=1_000)
 """In CI."""
-LONG = Length(kills=10_000, moments=10_000, cuts=100_000, bits=300_000, histories=100_000, load_s=600, fuzz_s=3_600)
+LONG = Length(
+    kills=10_000,
+    moments=10_000,
+    cuts=100_000,
+    bits=300_000,
+    histories=100_000,
+    load_s=600,
+    fuzz_s=3_600,
+    on_kafka=20_000,
+)
 """Over a weekend."""
 
 
@@ -60,6 +71,7 @@ def jobs(length: Length, seed: int) -> Iterator[Job]:
     for number in range(-(-length.histories // HISTORIES_A_JOB)):
         counts = (str(HISTORIES_A_JOB), str(seed + number))
         yield _job("histories", f"histories-{number}", 3_600, "tests.soak.histories", *counts)
+    yield _job("kafka", "kafka", length.on_kafka + 3_600, "tests.soak.kafka_faults", str(length.on_kafka), str(seed))
     yield _job("load", "load", length.load_s * 20 + 600, "tests.soak.load", str(length.load_s))
     yield from _faults("moments", length.moments, seed)
     yield from _faults("cuts", length.cuts, seed)

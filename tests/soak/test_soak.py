@@ -88,6 +88,7 @@ def test_a_soak_holds_all_that_it_promises(length: Length) -> None:
     assert parts_of(made, "histories") * HISTORIES_A_JOB == length.histories
     assert parts_of(made, f"fuzz, {length.fuzz_s} s each") == len(NAMES)
     assert [job.command[-1] for job in made if job.part == "load"] == [str(length.load_s)]
+    assert [job.command[-2:] for job in made if job.part == "kafka"] == [(str(length.on_kafka), "7")]
     assert len({job.name for job in made}) == len(made)
 
 
@@ -95,12 +96,14 @@ def parts_of(made: list[Job], part: str) -> int:
     return sum(job.part == part for job in made)
 
 
-def test_the_short_form_does_what_ci_must() -> None:
+def test_each_form_does_what_it_must() -> None:
     assert SHORT.kills >= 300
     assert SHORT.cuts >= 1_000
     assert SHORT.bits >= 3_000
     assert SHORT.histories >= 2_000
     assert SHORT.fuzz_s >= 60
+    assert SHORT.on_kafka >= 1_000
+    assert LONG.on_kafka >= 20_000
 
 
 def test_histories_are_a_job(tmp_path: Path) -> None:
