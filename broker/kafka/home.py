@@ -1,4 +1,4 @@
-"""The one event loop in which a cluster's clients live. The hub's edge has a loop of its own, and asks from there."""
+"""The one event loop in which the clients of a cluster live. The hub's edge has another, and asks from there."""
 
 import asyncio
 from collections.abc import Coroutine

@@ -115,8 +115,8 @@ class _Part:
         await self.copy()
         written = await self._written.end()
         async with answers():
-            while await self._reader.end() < written:
-                await asyncio.sleep(_DECIDED_S)
+            while await self._reader.end() < written:  # noqa: ASYNC110
+                await asyncio.sleep(_DECIDED_S)  # no event tells it
         await self.copy()
 
     async def copy(self) -> None:

@@ -122,7 +122,8 @@ class KafkaTransport:
                 await admin.start()
                 positions = await admin.list_consumer_group_offsets(self._names.group, partitions=[place])
         finally:
-            await within(STOPS_WITHIN_S, admin.close())
+            if not await within(STOPS_WITHIN_S, admin.close()):
+                await within(STOPS_WITHIN_S, admin._client.close())
         found = positions.get(place)  # absent while the group's coordinator is not ready
         if found is None or found.offset < 0:
             return None

@@ -30,12 +30,12 @@ Found = tuple[int, bytes | None, bytes | None]
 
 
 async def read_stored_on_kafka(
-    folder: Path, connection: Connection, names: Names = OURS
+    folder: Path, connection: Connection, copies_max: int, names: Names = OURS
 ) -> tuple[Stored, Sequence[Path]]:
     """Read the topics of the hub of *folder*, none of whose processes is at work.
 
-    Returns what there is, and the files that hold a copy of its ledgers: those that its processes kept, each brought up
-    to date, and the hub's own first.
+    Returns what there is, and the first *copies_max* files in which its processes kept copies of its ledgers, each
+    brought up to date.
     """
     keys = hub_keys(folder)
     with closing(LaneRows()) as rows:
@@ -45,7 +45,7 @@ async def read_stored_on_kafka(
             called = [names.topic_of(name) for name in await cluster.topics() if name.startswith(names.prefix)]
         ours = [topic for topic in called if topic.startswith("inbox.") or topic == QUARANTINE]
         records = {topic: await committed(connection, names, (topic, 0)) for topic in (*ours, INPUT)}
-        copies = await copied(hub_folder(folder), connection, names)
+        copies = await copied(hub_folder(folder), copies_max, connection, names)
         with LedgerFile(copies[0]) as ledgers:
             stored = Remains(
                 keys=keys,
@@ -80,19 +80,15 @@ async def committed(connection: Connection, names: Names, partition: Partition) 
     return found
 
 
-async def copied(home: Path, connection: Connection, names: Names) -> Sequence[Path]:
-    """Bring every copy of the ledgers up to date that lies in a hub's folder, and return where they are."""
+async def copied(home: Path, count: int, connection: Connection, names: Names) -> Sequence[Path]:
+    """Bring the first copies of the ledgers up to date that lie in a hub's folder, and return where they are."""
     async with AsyncExitStack() as stack:
         copies = []
-        for _ in _files(home):
+        for _ in range(count):
             copies.append(LedgerCopy(home, connection, names, 1))
             stack.push_async_callback(copies[-1].close)
             await copies[-1].catch_up()
     return [copy.path for copy in copies]
-
-
-def _files(home: Path) -> list[Path]:
-    return list(home.glob("hub*.db"))
 
 
 class _Committed:

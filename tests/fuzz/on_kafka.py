@@ -5,6 +5,7 @@ from itertools import chain
 
 from broker.errors import StateUnreadable
 from broker.kafka.coding import (
+    Change,
     Edge,
     Reached,
     Row,
@@ -29,9 +30,9 @@ _LENGTHS = [size.to_bytes(width, "big") for width in (4, 8) for size in (0, 1, 2
 def targets(given: Material) -> Mapping[str, Target]:
     """By name."""
     key = RowKey(bytes(range(32)))
-    changes = [Row(table, key, SealedRow(given.details[0])) for table in Table]
-    edge, reached = Edge(_LOG, _FRONTIER), Reached(7)
-    rows = [change_to_record(change) for change in (*changes, Row(Table.SEEN, key, None), edge, reached)]
+    changes: list[Change] = [Row(table, key, SealedRow(given.details[0])) for table in Table]
+    changes += [Row(Table.SEEN, key, None), Edge(_LOG, _FRONTIER), Reached(7)]
+    rows = [change_to_record(change) for change in changes]
     leaves = [Leaf(entry, detail) for entry, detail in zip(given.entries, [*given.details, None], strict=False)]
     growth = Growth(_LOG, 0, tuple(leaves), _FRONTIER)
     notes = [note_to_record(Note(_LOG, size, note)) for size, note in enumerate(given.notes)]

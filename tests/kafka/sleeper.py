@@ -19,7 +19,7 @@ _TICK_S = 0.1
 
 async def main(folder: Path) -> None:
     """Say "owned" after the first turn, and what became of the second."""
-    transport = Kafka().make(folder, MovedClock())  # type: ignore[abstract]
+    transport = Kafka().make(folder, MovedClock())
     async with owned(transport) as (lane, _):
         await turn(lane, whole_turn)
         _say("owned")

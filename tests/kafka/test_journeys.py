@@ -35,7 +35,7 @@ def _on_kafka(kafka_cluster: KafkaCluster, monkeypatch: pytest.MonkeyPatch) -> N
 
     def stored(folder: Path) -> Stored:
         place = places[hub_folder(folder)]
-        reading = read_stored_on_kafka(folder, place.connection, place.names)
+        reading = read_stored_on_kafka(folder, place.connection, 1, place.names)
         with ThreadPoolExecutor(1) as beside:  # whoever asks may be in an event loop
             return beside.submit(asyncio.run, reading).result()[0]
 

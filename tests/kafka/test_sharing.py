@@ -34,7 +34,7 @@ class TestSharing(Kafka):
         async with self.opened() as here, self.opened() as there, AsyncExitStack() as until_left:
             lane, _ = await until_left.enter_async_context(owned(here))
             async with there.lanes([(LANE, 0)]) as events:
-                coming = asyncio.create_task(anext(events))
+                coming = asyncio.ensure_future(anext(events))
                 await asyncio.wait([coming], timeout=SESSION_S)
                 await turn(lane, whole_turn)
                 came_early = coming.done()
@@ -77,7 +77,7 @@ class TestSharing(Kafka):
         """A process that slept in the middle of being given a lane takes it long after it was given to another."""
         async with self.opened() as here, self.opened() as late, late.lanes([("lane.1", 0)]):
             owning = asyncio.create_task(self.own_until(here, 5))
-            await until(lambda: here.owned(LANE) is not None and here.owned(LANE).position >= 1)
+            await until(lambda: (lane := here.owned(LANE)) is not None and lane.position >= 1)
             (share,) = late._shares
             place = self.names.place((LANE, 0))
             share._wanted[place] = (LANE, 0)
@@ -100,11 +100,9 @@ class TestSharing(Kafka):
                     committed = list(range(1, lane.position + 1))
                     while lane.position < last:
                         position = lane.position + 1
-                        await turn(
-                            lane,
-                            lambda tx, n=position: tx.send(INBOX, b"letter %d" % n),
-                            lambda tx, n=position: tx.done(n),
-                        )
+                        async with lane.transaction() as tx:
+                            tx.send(INBOX, b"letter %d" % position)
+                            tx.done(position)
                         committed.append(lane.position)
                         await asyncio.sleep(0.3)
         return committed
@@ -116,20 +114,20 @@ class TestSharing(Kafka):
     ) -> None:
         monkeypatch.setattr("broker.kafka.producing.ANSWERS_WITHIN_S", 1)
         async with self.opened() as here:
-            with pytest.raises(OutcomeUnknown):
-                async with owned(here) as (lane, _):
-                    assert isinstance(lane, KafkaLane)
-                    client = lane._producer._producer.client
-                    send_really = client.send
+            async with owned(here) as (lane, _):
+                assert isinstance(lane, KafkaLane)
+                client = lane._producer._producer.client
+                send_really = client.send
 
-                    async def cut(node: int, request: object, **more: object) -> object:
-                        if type(request).__name__ == "EndTxnRequest":
-                            if reply_lost:
-                                await send_really(node, request, **more)
-                            raise KafkaConnectionError
-                        return await send_really(node, request, **more)
+                async def cut(node: int, request: object, **more: object) -> object:
+                    if type(request).__name__ == "EndTxnRequest":
+                        if reply_lost:
+                            await send_really(node, request, **more)
+                        raise KafkaConnectionError
+                    return await send_really(node, request, **more)
 
-                    monkeypatch.setattr(client, "send", cut)
+                monkeypatch.setattr(client, "send", cut)
+                with pytest.raises(OutcomeUnknown):
                     await turn(lane, whole_turn)
             async with owned(here) as (anew, _):
                 happened = anew.position == 2
@@ -177,7 +175,7 @@ class TestSharing(Kafka):
 @contextmanager
 def another_process(folder: Path) -> Iterator["subprocess.Popen[str]"]:
     """A process that owns the lane, makes a turn, and when it was woken makes another: see sleeper.py."""
-    command = [sys.executable, "-m", "tests.kafka.sleeper", folder]
+    command = [sys.executable, "-m", "tests.kafka.sleeper", str(folder)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield process

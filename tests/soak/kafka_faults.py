@@ -1,7 +1,7 @@
-"""`python -m tests.soak.kafka_faults NOTIFICATIONS [SEED]`: three nodes, two hubs, load, and one fault after the other.
+"""`python -m tests.soak.kafka_faults NOTIFICATIONS [SEED]`: three nodes, two hubs, load, and one fault after another.
 
-Each fault at least once, in an order drawn from the seed, and again until so many notifications were said. After each of
-them it is measured how long the next letter took to come. At the end nothing may be lost or doubled, the order per
+Each fault at least once, in an order drawn from the seed, and again until so many notifications were said. After each
+it is measured how long the next letter took to come. At the end nothing may be lost or doubled, the order per
 person must be kept, every ledger must verify, and each letter must have its line of disclosure, and each line its
 letter. Each line but the last is something that was done, or that did not hold. Then it ends with 1.
 """
@@ -50,6 +50,7 @@ class Soak:
             async with Harm(self._world, self._load).watching() as harm:
                 for fault in self._order(list(faults)):
                     self._say(f"{fault}: {await self._made(harm, fault, working)}")
+                    await harm.all_live()
                 self.failures += harm.failures
         finally:
             working.cancel()
@@ -61,7 +62,7 @@ class Soak:
 
     async def _made(self, harm: Harm, fault: str, working: "asyncio.Task[None]") -> str:
         """Make one, unless the load has failed, which is said."""
-        making = asyncio.create_task(FAULTS[fault](harm))
+        making = asyncio.ensure_future(FAULTS[fault](harm))
         await asyncio.wait([making, working], return_when=asyncio.FIRST_COMPLETED)
         if working.done():
             making.cancel()
@@ -86,7 +87,7 @@ class Soak:
 
 async def found_wrong(world: KafkaWorld, load: KafkaLoad) -> list[str]:
     """What does not hold of what is left when all is delivered and the hubs have ended."""
-    stored, copies = await read_stored_on_kafka(world.data, world.connection)
+    stored, copies = await read_stored_on_kafka(world.data, world.connection, len(world.hubs))
     wrong = [f"{fault.invariant}: {fault.what}" for fault in check_stored(stored, submitted=load.taken)]
     home = hub_folder(world.data)
     for number, copy in enumerate(copies):

@@ -75,13 +75,20 @@ class Harm:
     async def met(self, phase: str, number: signal.Signals) -> tuple[HubProcess, float]:
         """Send whoever owns the lane a signal in this phase. Returns who it was, and when."""
         self.world.arm(phase, number)
-        while (hub := self.world.met()) is None:
-            await asyncio.sleep(_LOOK_S)
+        await until(lambda: self.world.met() is not None)
+        hub = self.world.met()
+        assert hub is not None
         at_s = time.time()
         gone = hub.is_stopped if number is signal.SIGSTOP else hub.is_dead
-        while not gone():
-            await asyncio.sleep(_LOOK_S)
+        await until(gone)
         return hub, at_s
+
+    async def all_live(self) -> None:
+        """Nobody but we may have ended a hub."""
+        for hub in self.world.hubs:
+            if hub.is_dead():
+                self.failures.append(f"hub {hub.number} has ended by itself")
+                await begin_again(hub)
 
     async def leads(self, place: TopicPartition) -> int:
         """The node that leads a partition."""
@@ -102,8 +109,7 @@ class Harm:
         chosen: list[Node] = [node for node in self.world.cluster.nodes if node.id in set(nodes)]
         at_s = time.time()
         send(chosen, number)
-        while any(node.process() is not None for node in chosen):
-            await asyncio.sleep(_LOOK_S)
+        await until(lambda: all(node.process() is None for node in chosen))
         return at_s
 
     async def in_the_dark(self) -> str:
@@ -118,6 +124,17 @@ class Harm:
         wrong = [why for why in said if "503" not in why and "does not answer" not in why]
         self.failures += [f"while nothing could be written, a hub said: {why}" for why in wrong]
         return f"{settled - began} taken at the beginning, then none; {sum(said.values())} turned away"
+
+
+async def until(holds: Callable[[], object]) -> None:
+    """Wait until something that another process does has happened.
+
+    Raises:
+        TimeoutError: it does not.
+    """
+    async with asyncio.timeout(RECOVERS_S):
+        while not holds():  # noqa: ASYNC110 - no event tells it
+            await asyncio.sleep(_LOOK_S)
 
 
 async def ready(hub: HubProcess, since: int = 0) -> None:
@@ -197,11 +214,7 @@ def _slept(phase: str) -> Callable[[Harm], Awaitable[str]]:
         await asyncio.sleep(max(0.0, at_s + SLEEPS_S - time.time()))
         woken_s = time.time()
         hub.send(signal.SIGCONT)
-        again = await harm.recovered(woken_s)
-        if hub.is_dead():
-            harm.failures.append("a hub that slept and woke has ended")
-            await begin_again(hub)
-        return f"{after}; {again} of its waking"
+        return f"{after}; {await harm.recovered(woken_s)} of its waking"
 
     return make
 

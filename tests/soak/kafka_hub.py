@@ -79,8 +79,13 @@ class Armed:
                 self.at("after commit")
             return answer
 
-        LaneProducer.commit, LaneProducer._send, LaneProducer.take = committed, sent, taken  # type: ignore[method-assign]
-        AIOKafkaClient.send = asked
+        for owner, name, hooked in (
+            (LaneProducer, "commit", committed),
+            (LaneProducer, "_send", sent),
+            (LaneProducer, "take", taken),
+            (AIOKafkaClient, "send", asked),
+        ):
+            setattr(owner, name, hooked)
 
 
 def _plant_no_fence() -> None:
@@ -90,7 +95,7 @@ def _plant_no_fence() -> None:
     def transactional_id(names: Names, lane: Partition) -> str:
         return really(names, lane) + secrets.token_hex(4)
 
-    Names.transactional_id = transactional_id  # type: ignore[method-assign]
+    Names.transactional_id = transactional_id  # type: ignore[method-assign, assignment]
 
 
 def _plant_no_waiting() -> None:
@@ -102,7 +107,7 @@ def _plant_no_waiting() -> None:
             place = record.place
             await client.send(place.topic, record.value, key=record.key, partition=place.partition)
 
-    LaneProducer._send = send  # type: ignore[method-assign]
+    LaneProducer._send = send  # type: ignore[method-assign, assignment]
 
 
 PLANTED = {"no-fence": _plant_no_fence, "no-waiting": _plant_no_waiting}

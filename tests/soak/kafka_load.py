@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import TypeVar
 
+from broker.app import desk_folder
 from broker.client import Desk, Draft, Sending
 from broker.client.http_link import HttpLink
 from broker.client.keys import load_desk_keys
@@ -20,7 +21,7 @@ from broker.numbered import Numbered
 from broker.sealing.entropy import system_entropy
 from broker.sealing.notification import SealedNotification
 from schemas import DeskId, Mailbox, NotificationId
-from tests.faults.county import case_opened, desk_folder, open_desk
+from tests.faults.county import case_opened, open_desk
 from tests.faults.hub_under_load import police_say, probation_say, social_care_say
 from tests.personas import DESKS, LANCASHIRE_CHILDREN, PEOPLE, POLICE, PROBATION
 from tests.soak.kafka_world import KafkaWorld
@@ -115,7 +116,8 @@ class KafkaLoad:
         for desk in self.desks.values():
             await persistently(desk.hear)
         for persona in PEOPLE:
-            await persistently(lambda persona=persona: self.desks[POLICE.name].publish(case_opened(persona)))
+            self.desks[POLICE.name].keep(case_opened(persona))
+        await persistently(self.desks[POLICE.name].flush)
 
     async def go_on(self, per_second: float, chance: random.Random) -> None:
         """Say so much a second, and hear and acknowledge, without an end."""
