@@ -5,12 +5,11 @@ is durable on this disk.
 """
 
 import asyncio
-import os
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
+from broker.bench.cores import one_core
 from broker.bench.floor import crypto_floor_us
 from broker.bench.growth import grown_desks, grown_ledger
 from broker.bench.latency import measure_latency
@@ -111,17 +110,3 @@ def _growth(folder: Path, said: Callable[[str], None]) -> dict[str, float]:
 
 def _against(rates: dict[int, Rate]) -> float:
     return round(rates[max(rates)].letters_per_cpu_second / rates[min(rates)].letters_per_cpu_second, 3)
-
-
-@contextmanager
-def one_core() -> Iterator[None]:
-    """Stay on one core for as long as the block lasts, where the system lets us."""
-    if not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {max(before)})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)

@@ -11,6 +11,7 @@ from pathlib import Path
 from broker.app import Tellwise, running
 from broker.client import Desk, Draft, Sending, compose
 from broker.clock import SystemClock
+from broker.engines import OpenEngine, embedded
 from schemas import AgencyId, AreaCode, DeskId, DeskType, Label, Mailbox, PersonKey, PersonScheme, Purpose, area_table
 from schemas.compartments import Address, Contact, Identity, Offence, PersonName
 from schemas.status import Status
@@ -77,9 +78,9 @@ def bench_areas() -> tuple[AreaCode, AreaCode]:
 
 
 @asynccontextmanager
-async def world(folder: Path) -> AsyncIterator[World]:
+async def world(folder: Path, engine: OpenEngine = embedded) -> AsyncIterator[World]:
     """A hub on *folder* with its desks, warm: nothing is loaded for the first time any more."""
-    async with running(folder, HUB, demo=True, clock=SystemClock()) as tellwise:
+    async with running(folder, HUB, demo=True, clock=SystemClock(), engine=engine) as tellwise:
         areas = [area_table().district(code) for code in bench_areas()]
         patch = [code for code in dict.fromkeys(area.force for area in areas) if code in area_table().in_force]
         names = [DeskId(f"bench-{number}") for number in range(DESKS + 1)]

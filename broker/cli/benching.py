@@ -3,9 +3,13 @@
 import json
 import logging
 import sys
+from typing import TYPE_CHECKING
 
 from broker.bench import DESK_COUNTS, LEDGER_SIZES, measure, profile
 from broker.cli.telling import say
+
+if TYPE_CHECKING:
+    from broker.kafka.connection import Connection
 
 _LINES = (
     "{notifications} notifications to {desks} desks, {compartments} compartments each, durable, on one core",
@@ -14,6 +18,20 @@ _LINES = (
     "{us_per_notification} us a notification at the hub; {floor_us_per_notification} us for its cryptography alone",
     "floor ratio {floor_ratio}: 1 would be nothing but cryptography",
     "at half of that load: p50 {p50_ms} ms, p99 {p99_ms} ms, or {p99_in_commits} durable commits of {fsync_ms} ms",
+)
+
+_ON_KAFKA = (
+    "{notifications} notifications to {desks} desks, {compartments} compartments each, on Kafka, the hub on one core",
+    "{notifications_per_second} notifications/s, {letters_per_second} letters/s of {letter_bytes} bytes",
+    "{letters_per_cpu_second} letters a CPU second of the hub",
+    "beside it, records of the same bytes that are only passed on:",
+    "aiokafka, transactions: {transactions_records_per_second}/s, {transactions_records_per_cpu_second} a CPU second",
+    "FastStream's publisher: {faststream_records_per_second}/s, {faststream_records_per_cpu_second} a CPU second",
+    "letters against records: {against_plain_transactions} for transactions, {against_faststream} for FastStream",
+    "one lane, turns of {letters_a_turn} letters, no hub: ready for {inboxes} inboxes after {warm_up_s} s",
+    "{letters_per_second_few_inboxes} letters/s to 10 inboxes, {letters_per_second_many_inboxes} to {inboxes}",
+    "all inboxes against 10: {against_10_inboxes}",
+    "not measured: a second process, since a hub on Kafka has one lane",
 )
 
 
@@ -38,6 +56,28 @@ def measure_and_say(seconds: float, *, growth: bool, as_json: bool) -> None:
             " a proof of a neighbouring entry in {ledger_proof_us} us".format(**figures)
         )
         say("largest against smallest: {growth_entries} for the ledger, {growth_desks} for desks".format(**figures))
+
+
+def measure_on_kafka_and_say(connection: "Connection", seconds: float, *, as_json: bool) -> None:
+    """Measure on a Kafka, and tell."""
+    from broker.bench.on_kafka import measure_on_kafka
+
+    logging.getLogger("tellwise").setLevel(logging.ERROR)
+    figures = measure_on_kafka(connection, seconds, lambda what: print(f"measuring: {what}", file=sys.stderr))
+    if as_json:
+        print(json.dumps(figures, sort_keys=True))
+        return
+    for line in _ON_KAFKA:
+        say(line.format(**figures, **_spread(figures)))
+
+
+def _spread(figures: dict[str, float]) -> dict[str, float]:
+    """The figures whose names hold a number."""
+    count = int(figures["inboxes"])
+    return {
+        "letters_per_second_few_inboxes": figures["letters_per_second_10_inboxes"],
+        "letters_per_second_many_inboxes": figures[f"letters_per_second_{count}_inboxes"],
+    }
 
 
 def profile_and_say(seconds: float, *, as_json: bool) -> None:

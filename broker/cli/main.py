@@ -166,12 +166,23 @@ def bench(
     seconds: Annotated[float, typer.Option(help="How long to measure each thing.", min=1, max=600)] = 5.0,
     growth: Annotated[bool, typer.Option(help="Also with large ledgers and many desks; takes a minute or two.")] = True,
     profile: Annotated[bool, typer.Option("--profile", help="Tell where the time goes instead.")] = False,
+    engine: _ENGINE = "embedded",
+    kafka: _SPARE = None,
     as_json: _JSON = False,
 ) -> None:
-    """Measure the whole path on this machine, against the cryptography that it cannot do without, in the same run."""
-    from broker.cli.benching import measure_and_say, profile_and_say
+    """Measure the whole path on this machine, against the cryptography that it cannot do without, in the same run.
 
-    if profile:
+    On Kafka, against what only passes records on, and for many inboxes; growth is of the embedded engine alone.
+    """
+    from broker.cli.benching import measure_and_say, measure_on_kafka_and_say, profile_and_say
+    from broker.cli.spare_kafka import spare_kafka
+
+    connection = carefully(lambda: spare_kafka(engine, kafka))
+    if connection is not None and profile:
+        raise typer.BadParameter("only with `--engine embedded`", param_hint="--profile")
+    if connection is not None:
+        carefully(lambda: measure_on_kafka_and_say(connection, seconds, as_json=as_json))
+    elif profile:
         carefully(lambda: profile_and_say(seconds, as_json=as_json))
     else:
         carefully(lambda: measure_and_say(seconds, growth=growth, as_json=as_json))

@@ -1,0 +1,76 @@
+"""Whether the lane's producer slows down when what it sends is for many inboxes: each is a topic of its own."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from broker.kafka.administration import administered
+from broker.kafka.connection import Connection
+from broker.kafka.layout import Shape, inbox_topic
+from broker.kafka.names import Names
+from broker.kafka.producing import LaneProducer, Outgoing
+from broker.settings import Retention
+from broker.topics import INPUT, inbox
+from schemas import Mailbox
+
+FEW = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """What one producer does for few inboxes, and for many."""
+
+    warm_up_s: float
+    """From when it takes the lane until its first turn, which is for all of the many, is committed."""
+    few_per_second: float
+    """Letters, over ten inboxes."""
+    many_per_second: float
+    """Letters, over all."""
+
+
+async def measure_inboxes(
+    connection: Connection, names: Names, letter: bytes, *, inboxes: int, letters: int, seconds: float
+) -> Spread:
+    """Commit turns of a lane without a hub: one record a letter, and nothing else.
+
+    Args:
+        connection: The Kafka.
+        names: With the topics of a hub; the inboxes are made, and go with them.
+        letter: What each letter is.
+        inboxes: How many there are.
+        letters: How many go in one turn.
+        seconds: How long to measure each.
+
+    Raises:
+        EngineAway, KafkaRefused, Fenced, OutcomeUnknown: it cannot be measured.
+    """
+    mailboxes = [Mailbox(f"bench-{number}") for number in range(inboxes)]
+    shape = Shape(Retention(), copies=1, names=names)
+    async with administered(connection) as cluster:
+        await cluster.make([inbox_topic(mailbox, shape) for mailbox in mailboxes])
+    lane = (INPUT, 0)
+    began_s = time.perf_counter()
+    producer = LaneProducer(connection, names.transactional_id(lane))
+    try:
+        await producer.take([names.changelog(lane), names.ledger(lane)])
+        many = _turn(names, mailboxes, letter, max(letters, inboxes))
+        await producer.commit(many)
+        warm_up_s = time.perf_counter() - began_s
+        few_per_second = await _rate(producer, _turn(names, mailboxes[:FEW], letter, letters), seconds)
+        many_per_second = await _rate(producer, _turn(names, mailboxes, letter, letters), seconds)
+    finally:
+        await producer.close()
+    return Spread(warm_up_s, few_per_second, many_per_second)
+
+
+def _turn(names: Names, mailboxes: Sequence[Mailbox], letter: bytes, letters: int) -> list[Outgoing]:
+    places = [names.place((inbox(mailbox), 0)) for mailbox in mailboxes]
+    return [Outgoing(places[number % len(places)], letter) for number in range(letters)]
+
+
+async def _rate(producer: LaneProducer, turn: Sequence[Outgoing], seconds: float) -> float:
+    count, began_s = 0, time.perf_counter()
+    while not count or time.perf_counter() - began_s < seconds:
+        await producer.commit(turn)
+        count += len(turn)
+    return count / (time.perf_counter() - began_s)
