@@ -1,5 +1,6 @@
 """Whether the lane's producer slows down when what it sends is for many inboxes: each is a topic of its own."""
 
+import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from broker.topics import INPUT, inbox
 from schemas import Mailbox
 
 FEW = 10
+_LOOK_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,11 @@ async def measure_inboxes(
     mailboxes = [Mailbox(f"bench-{number}") for number in range(inboxes)]
     shape = Shape(Retention(), copies=1, names=names)
     async with administered(connection) as cluster:
-        await cluster.make([inbox_topic(mailbox, shape) for mailbox in mailboxes])
+        made = [inbox_topic(mailbox, shape) for mailbox in mailboxes]
+        await cluster.make(made)
+        for topic in made:
+            while not await cluster.has_leaders(topic.name):  # noqa: ASYNC110
+                await asyncio.sleep(_LOOK_S)  # no event tells it
     lane = (INPUT, 0)
     began_s = time.perf_counter()
     producer = LaneProducer(connection, names.transactional_id(lane))
@@ -69,6 +75,7 @@ def _turn(names: Names, mailboxes: Sequence[Mailbox], letter: bytes, letters: in
 
 
 async def _rate(producer: LaneProducer, turn: Sequence[Outgoing], seconds: float) -> float:
+    await producer.commit(turn)  # what the turn before left to be done is done then
     count, began_s = 0, time.perf_counter()
     while not count or time.perf_counter() - began_s < seconds:
         await producer.commit(turn)
