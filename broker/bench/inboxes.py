@@ -59,8 +59,7 @@ async def measure_inboxes(
     producer = LaneProducer(connection, names.transactional_id(lane))
     try:
         await producer.take([names.changelog(lane), names.ledger(lane)])
-        many = _turn(names, mailboxes, letter, max(letters, inboxes))
-        await producer.commit(many)
+        await producer.commit(_turn(names, mailboxes, letter, inboxes))
         warm_up_s = time.perf_counter() - began_s
         few_per_second = await _rate(producer, _turn(names, mailboxes[:FEW], letter, letters), seconds)
         many_per_second = await _rate(producer, _turn(names, mailboxes, letter, letters), seconds)
