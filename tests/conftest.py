@@ -3,7 +3,7 @@ what is slow to make and that many look at."""
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,12 +65,17 @@ def kafka_with_rights(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Kaf
     yield from _kafka(tmp_path_factory.mktemp("kafka"), tls=True)
 
 
-def _kafka(folder: Path, *, tls: bool) -> Iterator["KafkaCluster"]:
+def kafka_of_its_own(folder: Path) -> Iterator["KafkaCluster"]:
+    """For a fixture: a Kafka of one node whose node may be killed, so with Kafka's own time-outs."""
+    yield from _kafka(folder, tls=False, settings={})
+
+
+def _kafka(folder: Path, *, tls: bool, settings: Mapping[str, str] = OFTEN) -> Iterator["KafkaCluster"]:
     from broker.dev import KafkaCluster
     from broker.errors import KafkaNotFetched, ToolMissing
 
     try:
-        cluster = KafkaCluster.up(folder, tls=tls, settings=OFTEN)
+        cluster = KafkaCluster.up(folder, tls=tls, settings=settings)
     except (ToolMissing, KafkaNotFetched) as missing:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(f"NOT TESTED: whatever needs a real Kafka; {missing}")
     yield cluster

@@ -2,8 +2,8 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,13 +74,25 @@ async def answers(beyond_s: float = 0) -> AsyncIterator[None]:
         raise EngineAway(f"Kafka: {type(error).__name__}") from error
 
 
-async def within(seconds: float, ending: Awaitable[object]) -> bool:
-    """Wait for a client to end, but not for longer. Returns whether it did."""
-    with suppress(KafkaError, OSError):
-        async with asyncio.timeout(seconds):
-            await ending
-            return True
-    return False
+async def within(seconds: float, ending: Coroutine[Any, Any, object]) -> bool:
+    """Wait for a client to end, but not for longer. Returns whether it did.
+
+    In a task of its own: a client whose own tasks were cancelled says so to whoever stops it, as if that one were.
+    """
+    task = asyncio.ensure_future(ending)
+    try:
+        await asyncio.wait([task], timeout=seconds)
+        if not task.done():
+            task.cancel()
+            await asyncio.wait([task], timeout=seconds)
+            return False
+    finally:
+        task.cancel()
+    if task.cancelled() or isinstance(error := task.exception(), KafkaError | OSError):
+        return False
+    if error is not None:
+        raise error
+    return True
 
 
 async def let_go(consumer: AIOKafkaConsumer) -> None:
