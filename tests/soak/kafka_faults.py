@@ -27,7 +27,7 @@ from tests.soak.kafka_harm import FAULTS, Harm, ready
 from tests.soak.kafka_load import KafkaLoad, open_load
 from tests.soak.kafka_world import KafkaWorld, found, kafka_world
 
-PER_SECOND = 20.0
+PER_SECOND = 8.0
 _QUIET_S = 300
 """How long after the last fault everything may take to be delivered, on a machine that does other things."""
 
@@ -55,6 +55,7 @@ class Soak:
         finally:
             working.cancel()
             await asyncio.gather(working, return_exceptions=True)
+        self._say(f"hubs turned somebody away: {dict(self._load.failed())}")
         async with asyncio.timeout(_QUIET_S):
             await self._load.until_quiet()
         for hub in self._world.hubs:
