@@ -10,7 +10,7 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,10 +65,11 @@ class Armed:
             finally:
                 self._is_committing = False
 
-        async def sent(producer: LaneProducer, records: Sequence[Outgoing]) -> None:
-            await send(producer, records)
+        async def sent(producer: LaneProducer, records: Sequence[Outgoing]) -> Mapping[TopicPartition, int]:
+            written = await send(producer, records)
             if self._is_committing:
                 self.at("after send")
+            return written
 
         async def asked(client: AIOKafkaClient, node: Any, request: Any, **more: Any) -> Any:
             ends = self._is_committing and type(request).__name__ == "EndTxnRequest"
@@ -101,11 +102,12 @@ def _plant_no_fence() -> None:
 def _plant_no_waiting() -> None:
     """A commit that does not wait for what was sent: records that the cluster refuses are missing from it."""
 
-    async def send(producer: LaneProducer, records: Sequence[Outgoing]) -> None:
+    async def send(producer: LaneProducer, records: Sequence[Outgoing]) -> Mapping[TopicPartition, int]:
         client: AIOKafkaProducer = producer._producer
         for record in records:
             place = record.place
             await client.send(place.topic, record.value, key=record.key, partition=place.partition)
+        return {}
 
     LaneProducer._send = send  # type: ignore[method-assign, assignment]
 
