@@ -41,7 +41,7 @@ def measure_on_kafka(
         `transactions_…`, `faststream_…`: `records_per_second` and `records_per_cpu_second` of a bare aiokafka loop with
         transactions, and of FastStream's `@publisher` with `ACK_FIRST`; the records are letters of the same run.
         `against_plain_transactions`, `against_faststream`: letters a second over those.
-        `warm_up_s`: until a lane's first turn for all inboxes is committed. `letters_per_second_10_inboxes`,
+        `warm_up_s`: until readers are shown a lane's first turn, for all inboxes. `letters_per_second_10_inboxes`,
         `letters_per_second_N_inboxes`, and `against_10_inboxes`, the one over the other: one producer, without a hub.
 
     Raises:
