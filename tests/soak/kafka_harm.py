@@ -5,10 +5,11 @@ import asyncio
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
 
 from broker.dev import KafkaCluster
 from broker.dev.node import Node, send
@@ -46,14 +47,20 @@ class Harm:
             await asyncio.gather(watch, return_exceptions=True)
 
     async def _watch(self) -> None:
+        while True:
+            with suppress(KafkaError):  # so many nodes are away that it gives up: another begins anew
+                await self._watch_by_one_client()
+            await asyncio.sleep(_LOOK_S)
+
+    async def _watch_by_one_client(self) -> None:
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self.world.cluster.bootstrap,
             isolation_level="read_committed",
             enable_auto_commit=False,
             auto_offset_reset="latest",
         )
-        await consumer.start()
         try:
+            await consumer.start()
             desks = directory_of(self.world.data).desks.values()
             consumer.assign([TopicPartition(inbox(desk.mailbox), 0) for desk in desks])
             while True:
