@@ -88,7 +88,8 @@ def test_a_soak_holds_all_that_it_promises(length: Length) -> None:
     assert parts_of(made, "histories") * HISTORIES_A_JOB == length.histories
     assert parts_of(made, f"fuzz, {length.fuzz_s} s each") == len(NAMES)
     assert [job.command[-1] for job in made if job.part == "load"] == [str(length.load_s)]
-    assert [job.command[-2:] for job in made if job.part == "kafka"] == [(str(length.on_kafka), "7")]
+    on_kafka = [job.command[-2:] for job in made if job.part == "kafka"]
+    assert on_kafka == ([(str(length.on_kafka), "7")] if length.on_kafka else [])
     assert len({job.name for job in made}) == len(made)
 
 
@@ -102,7 +103,6 @@ def test_each_form_does_what_it_must() -> None:
     assert SHORT.bits >= 3_000
     assert SHORT.histories >= 2_000
     assert SHORT.fuzz_s >= 60
-    assert SHORT.on_kafka >= 1_000
     assert LONG.on_kafka >= 20_000
 
 
