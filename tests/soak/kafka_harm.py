@@ -108,8 +108,17 @@ class Harm:
         return int(next(each["leader"] for each in topic["partitions"] if each["partition"] == place.partition))
 
     async def up(self) -> None:
-        """Start the nodes that are down."""
+        """Start the nodes that are down, and wait until each has all that it missed: the end of the only one that has
+        it would stop everything, and rightly."""
         await asyncio.to_thread(KafkaCluster.up, self.world.cluster.folder)
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.world.cluster.bootstrap)
+        await admin.start()
+        try:
+            async with asyncio.timeout(RECOVERS_S):
+                while await _lagging(admin):  # noqa: ASYNC110 - no event tells it
+                    await asyncio.sleep(_LOOK_S)
+        finally:
+            await admin.close()
 
     async def end_nodes(self, nodes: Iterable[int], number: signal.Signals) -> float:
         """End some nodes. Returns when the signal was sent."""
@@ -131,6 +140,13 @@ class Harm:
         wrong = [why for why in said if "503" not in why and "does not answer" not in why]
         self.failures += [f"while nothing could be written, a hub said: {why}" for why in wrong]
         return f"{settled - began} taken at the beginning, then none; {sum(said.values())} turned away"
+
+
+async def _lagging(admin: AIOKafkaAdminClient) -> bool:
+    """Whether a copy of something lags behind."""
+    topics = await admin.describe_topics()
+    partitions = [partition for topic in topics for partition in topic["partitions"]]
+    return any(set(each["isr"]) != set(each["replicas"]) or each["leader"] < 0 for each in partitions)
 
 
 async def until(holds: Callable[[], object]) -> None:
