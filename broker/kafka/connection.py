@@ -74,25 +74,55 @@ async def answers(beyond_s: float = 0) -> AsyncIterator[None]:
         raise EngineAway(f"Kafka: {type(error).__name__}") from error
 
 
+async def begun(starting: Coroutine[Any, Any, object], seconds: float = ANSWERS_WITHIN_S) -> None:
+    """Start a client, but wait for no longer. It goes on to its end if whoever asks is cancelled meanwhile: one that is
+    cancelled while it connects leaves its connection behind.
+
+    Raises:
+        TimeoutError: it took too long.
+        KafkaError, OSError: as it says.
+    """
+    task = asyncio.ensure_future(starting)
+    await _waited(task, seconds)
+    if not task.done() or task.cancelled():
+        raise TimeoutError
+    task.result()
+
+
 async def within(seconds: float, ending: Coroutine[Any, Any, object]) -> bool:
     """Wait for a client to end, but not for longer. Returns whether it did.
 
     In a task of its own: a client whose own tasks were cancelled says so to whoever stops it, as if that one were.
     """
     task = asyncio.ensure_future(ending)
-    try:
-        await asyncio.wait([task], timeout=seconds)
-        if not task.done():
-            task.cancel()
-            await asyncio.wait([task], timeout=seconds)
-            return False
-    finally:
-        task.cancel()
-    if task.cancelled() or isinstance(error := task.exception(), KafkaError | OSError):
+    await _waited(task, seconds)
+    if not task.done() or task.cancelled() or isinstance(error := task.exception(), KafkaError | OSError):
         return False
     if error is not None:
         raise error
     return True
+
+
+async def _waited(task: asyncio.Future[Any], seconds: float) -> None:
+    """Wait until it is done, and cut it off after that time. Who is cancelled meanwhile is so afterwards."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done() and (left := until - loop.time()) > 0:
+        try:
+            await asyncio.wait([task], timeout=left)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if not task.done():
+        task.cancel()
+        try:
+            await asyncio.wait([task], timeout=seconds)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        if task.done() and not task.cancelled():
+            task.exception()
+        raise cancelled
 
 
 async def let_go(consumer: AIOKafkaConsumer) -> None:

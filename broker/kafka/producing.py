@@ -17,6 +17,7 @@ from broker.kafka.connection import (
     STOPS_WITHIN_S,
     Connection,
     answers,
+    begun,
     cut_off,
     within,
 )
@@ -72,7 +73,7 @@ class LaneProducer:
         """
         try:
             async with answers():
-                await self._producer.start()
+                await begun(self._producer.start())
                 await self._producer.begin_transaction()
                 await self._send([Outgoing(place, b"", b"taken") for place in own])
                 await self._producer.abort_transaction()

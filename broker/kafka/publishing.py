@@ -19,6 +19,7 @@ from broker.kafka.connection import (
     STOPS_WITHIN_S,
     Connection,
     answers,
+    begun,
     cut_off,
     within,
 )
@@ -124,7 +125,7 @@ class Publisher:
                 )
                 try:
                     async with answers():
-                        await producer.start()
+                        await begun(producer.start())
                 except EngineAway:
                     await cut_off(producer)
                     raise

@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
 from broker.errors import RecordsGone
-from broker.kafka.connection import ANSWERS_WITHIN_S, Connection, answers, let_go
+from broker.kafka.connection import ANSWERS_WITHIN_S, Connection, answers, begun, let_go
 
 IDLE_MAX = 256
 """Readers that are kept for whoever asks next. One more closes the one that was longest not asked."""
@@ -61,7 +61,7 @@ class PartitionReader:
             EngineAway: it does not answer.
         """
         async with answers():
-            await self._consumer.start()
+            await begun(self._consumer.start())
         self._consumer.assign([self.partition])
         self._consumer.pause(self.partition)
 

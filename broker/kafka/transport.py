@@ -16,7 +16,7 @@ from aiokafka.errors import IllegalStateError, KafkaError
 
 from broker import telemetry
 from broker.errors import Fenced, TellwiseError
-from broker.kafka.connection import ANSWERS_WITHIN_S, STOPS_WITHIN_S, Connection, answers, let_go, within
+from broker.kafka.connection import ANSWERS_WITHIN_S, STOPS_WITHIN_S, Connection, answers, begun, let_go, within
 from broker.kafka.home import Home
 from broker.kafka.lane import KafkaLane
 from broker.kafka.names import Names
@@ -52,6 +52,8 @@ class KafkaTransport:
         self._readers = Readers(connection)
         self._home = Home()
         self._shares: list[_Share] = []
+        self._admin: AIOKafkaAdminClient | None = None
+        self._asking = asyncio.Lock()
 
     async def publish(self, topic: str, values: Sequence[bytes], *, partition: int = 0) -> Sequence[int]:
         """See `Transport.publish`. Raises EngineAway and OutcomeUnknown, too."""
@@ -94,7 +96,7 @@ class KafkaTransport:
         telling = asyncio.create_task(share.tell_positions())
         try:
             async with answers(self._session_s):  # the group waits so long for a member that died before it lets us in
-                await consumer.start()
+                await begun(consumer.start(), ANSWERS_WITHIN_S + self._session_s)
             yield events
         finally:
             telling.cancel()
@@ -116,14 +118,16 @@ class KafkaTransport:
             EngineAway: the cluster does not answer.
         """
         place = self._names.place((topic, partition))
-        admin = AIOKafkaAdminClient(**self._connection.arguments())
-        try:
-            async with answers():
-                await admin.start()
-                positions = await admin.list_consumer_group_offsets(self._names.group, partitions=[place])
-        finally:
-            if not await within(STOPS_WITHIN_S, admin.close()):
-                await within(STOPS_WITHIN_S, admin._client.close())
+        async with self._asking:
+            try:
+                async with answers():
+                    if self._admin is None:
+                        self._admin = AIOKafkaAdminClient(**self._connection.arguments())
+                        await begun(self._admin.start())
+                    positions = await self._admin.list_consumer_group_offsets(self._names.group, partitions=[place])
+            except BaseException:
+                await self._let_go_of_admin()  # the next question begins anew
+                raise
         found = positions.get(place)  # absent while the group's coordinator is not ready
         if found is None or found.offset < 0:
             return None
@@ -132,8 +136,14 @@ class KafkaTransport:
 
     async def close(self) -> None:
         """See `Transport.close`."""
+        await self._let_go_of_admin()
         await self._publisher.close()
         await self._readers.close()
+
+    async def _let_go_of_admin(self) -> None:
+        admin, self._admin = self._admin, None
+        if admin is not None:
+            await within(STOPS_WITHIN_S, admin.close())
 
 
 def _assignor() -> type[StickyPartitionAssignor]:
