@@ -52,7 +52,10 @@ class Doors:
                 if topics:
                     await self._own(topics)
             except TellwiseError as error:
-                telemetry.emit(telemetry.Event.DOORS_CLOSED, level=logging.ERROR, reason=type(error).__name__)
+                _say(error)
+            except ExceptionGroup as errors:  # of the doors that were served
+                for each in errors.exceptions:
+                    _say(each)
             await asyncio.sleep(_AGAIN_S if topics else LOOK_S)
 
     def _topics(self) -> list[str]:
@@ -83,6 +86,10 @@ class Doors:
                         for record in records:
                             tx.send(INPUT, record.value)
                         tx.done(records[-1].offset + 1)
+
+
+def _say(error: Exception) -> None:
+    telemetry.emit(telemetry.Event.DOORS_CLOSED, level=logging.ERROR, reason=type(error).__name__)
 
 
 async def _within(seconds: float, events: AsyncIterator[LaneEvent]) -> LaneEvent | None:

@@ -50,6 +50,6 @@ class Elsewhere:
             try:
                 await self.standing()
                 self.behind = await self._engine.behind()
-            except TellwiseError:
-                self.behind = None  # nobody knows, so nothing is taken in
+            except Exception:  # noqa: BLE001 - whatever it is: nobody knows, so nothing is taken in, and one looks on
+                self.behind = None
             await asyncio.sleep(LOOK_S)
