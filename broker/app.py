@@ -216,7 +216,7 @@ async def running(
     _give_trust(hub_home, name, keys)
     premises = Premises(
         hub=name,
-        lane=f"{name}/lane-0",
+        lanes=(f"{name}/lane-0",),
         directory_log=f"{name}/directory",
         keys=keys,
         policies=Policies(Bundle.load()),

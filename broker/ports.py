@@ -7,6 +7,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple, NewType, Protocol
 
+Partition = tuple[str, int]
+"""A topic, and which of its partitions."""
+
 RowKey = NewType("RowKey", bytes)
 """An HMAC: says nothing of what the row is about, not even to whoever holds the file."""
 
@@ -30,6 +33,8 @@ class Table(StrEnum):
     PENDING = "pending"
     SEEN = "seen"
     SEQ = "seq"
+    SENT = "sent"
+    ELSEWHERE = "elsewhere"
 
 
 class Record(NamedTuple):
@@ -146,6 +151,8 @@ class Revoked:
     """This process owns the lane no longer; what it still tries to commit is fenced."""
 
     lane: Lane
+    is_given_away: bool = False
+    """Whether nothing is wrong: the engine gives this one to another process, or we gave it up."""
 
 
 LaneEvent = Assigned | Revoked

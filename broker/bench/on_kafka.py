@@ -13,9 +13,9 @@ from broker.bench.cores import one_core
 from broker.bench.hops import Passed, hop
 from broker.bench.inboxes import measure_inboxes
 from broker.bench.path import COMPARTMENTS, DESKS, Rate, World, measure_path, world
-from broker.hub import RECORDS_MAX
 from broker.kafka.connection import Connection
 from broker.kafka.throwaway import engine_of, throwaway
+from broker.serving import RECORDS_MAX
 from broker.topics import inbox
 
 INBOXES = 1_000

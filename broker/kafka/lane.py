@@ -24,9 +24,9 @@ from broker.kafka.names import Names
 from broker.kafka.producing import LaneProducer, Outgoing
 from broker.kafka.reading import PartitionReader
 from broker.kafka.rows import LaneRows
-from broker.ports import Record, Revoked, RowKey, SealedRow, Table, Tx
+from broker.ports import Partition, Record, Revoked, RowKey, SealedRow, Table, Tx
 from broker.transport.events import Events
-from broker.transport.records import Partition, lane_name
+from broker.transport.records import lane_name
 from broker.transport.turn import CollectedTx, ledger_size
 
 _T = TypeVar("_T")
@@ -187,16 +187,16 @@ class KafkaLane:
         """Whether it has to be taken anew."""
         return self._lost.is_set()
 
-    def lose(self) -> None:
+    def lose(self, *, is_given_away: bool = False) -> None:
         """Stop for good, say so once, and wake who waits."""
         if not self._lost.is_set():
             self._lost.set()
             self._at_work.set()
-            self._events.tell(Revoked(self))
+            self._events.tell(Revoked(self, is_given_away))
 
     async def close(self) -> None:
         """Give the lane up: what is in flight is finished first, within its bounds."""
-        self.lose()
+        self.lose(is_given_away=True)
         if self._in_flight:
             await asyncio.wait(self._in_flight)
         await asyncio.gather(self._producer.close(), self._reader.close())

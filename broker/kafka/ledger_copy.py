@@ -19,10 +19,11 @@ from broker.kafka.connection import Connection, answers
 from broker.kafka.home import Home
 from broker.kafka.names import Names
 from broker.kafka.reading import PartitionReader
+from broker.ports import Partition
 from broker.topics import LEDGER
 from broker.transport.database import open_database
 from broker.transport.lease import OwnerLock
-from broker.transport.records import Partition, lane_name
+from broker.transport.records import lane_name
 from broker.transport.tables import DATABASE, TABLES
 from broker.transport.turn import Growth, Note, grow, keep_notes
 from broker.transport.writer import Writer

@@ -30,10 +30,10 @@ from broker.kafka.producing import LaneProducer, Outgoing
 from broker.kafka.publishing import Publisher
 from broker.kafka.reading import PartitionReader
 from broker.ledger.merkle import EMPTY, Frontier, extend, leaf_hash
-from broker.ports import Leaf, RowKey, SealedRow, Table
+from broker.ports import Leaf, Partition, RowKey, SealedRow, Table
 from broker.topics import INPUT, LEDGER
 from broker.transport.database import faults_of_the_folder, open_database
-from broker.transport.records import Partition, lane_name
+from broker.transport.records import lane_name
 from broker.transport.tables import TABLES
 from broker.transport.turn import Growth, Note, ledger_size
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from aiokafka import TopicPartition
 
+from broker.ports import Partition
 from broker.topics import LEDGER, changelog, is_door
-from broker.transport.records import Partition
 
 
 @dataclass(frozen=True, slots=True)

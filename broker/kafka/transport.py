@@ -22,9 +22,8 @@ from broker.kafka.lane import KafkaLane
 from broker.kafka.names import Names
 from broker.kafka.publishing import Publisher
 from broker.kafka.reading import Readers
-from broker.ports import Assigned, LaneEvent, Record
+from broker.ports import Assigned, LaneEvent, Partition, Record
 from broker.transport.events import Events
-from broker.transport.records import Partition
 
 SESSION_S = 10.0
 """After which the group gives away the lanes of a process that is silent."""

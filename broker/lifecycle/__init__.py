@@ -11,6 +11,7 @@
 """
 
 from broker.lifecycle.plan import Before, plan
+from broker.lifecycle.route import route
 from broker.lifecycle.turn import Alarm, Batch, Plan, Premises
 
-__all__ = ["Alarm", "Batch", "Before", "Plan", "Premises", "plan"]
+__all__ = ["Alarm", "Batch", "Before", "Plan", "Premises", "plan", "route"]

@@ -34,6 +34,7 @@ from broker.state.vault import Person
 from broker.telemetry import Event
 from schemas import (
     BLIND,
+    DeskId,
     Facts,
     Kind,
     Label,
@@ -55,6 +56,8 @@ class Signed:
     notification: SealedNotification
     publisher: Desk
     head_digest: str
+    data: bytes
+    """As it came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,7 @@ def identify(data: bytes, turn: Turn) -> Signed:
     if claimed_kid(notification.sig, Typ.HEAD) != publisher.verify_key.kid:
         raise Rejected(Reason.SIGNER)
     head.check_signature(notification.sig, publisher.verify_key)  # 3
-    return Signed(notification, publisher, b64u_encode(sha256(head.text.encode("ascii")).digest()))
+    return Signed(notification, publisher, b64u_encode(sha256(head.text.encode("ascii")).digest()), data)
 
 
 def examine(signed: Signed, turn: Turn) -> Examined | Repeated:
@@ -132,9 +135,27 @@ def examine(signed: Signed, turn: Turn) -> Examined | Repeated:
     return Examined(signed, kind, facts, content_keys, control)
 
 
-def count(examined: Examined, turn: Turn) -> None:
+def facts_of(signed: Signed, turn: Turn) -> Facts:
+    """What the publisher states, as it was signed, and nothing else of it: for a door, which must know the lane.
+
+    Raises:
+        Rejected: not fresh, altered, not sealed to this hub, or no facts. The lane will find that too, and more.
+    """
+    notification = signed.notification
+    notification.head.check_fresh(turn.now)
+    notification.check_digests()
+    sealed = notification.compartments.get(Label.FACTS)
+    if sealed is None:
+        raise Rejected(Reason.LABEL)
+    belonging = Belonging(notification.head.fields.id, notification.head.fields.iss, Label.FACTS.value)
+    try:
+        return Facts.from_bytes(open_with(sealed, unwrap(sealed, belonging, _message_key(signed, turn)), Label.FACTS))
+    except SchemaRefused as error:
+        raise Rejected(Reason.SCHEMA) from error
+
+
+def count(publisher: DeskId, seq: int, turn: Turn) -> None:
     """Note how far the publisher has counted, with an alarm if its count has a gap. Holds whatever comes after."""
-    publisher, seq = examined.signed.publisher.id, examined.facts.seq
     last = last_seq(turn.rows, publisher)
     if seq != last + 1:
         turn.alarm(Event.SEQUENCE_BROKEN, desk=publisher, expected=last + 1, found=seq)
@@ -179,17 +200,22 @@ def remember(signed: Signed, outcome: Outcome, turn: Turn) -> None:
 
 
 def _content_keys(signed: Signed, turn: Turn) -> dict[Label, bytes]:
-    notification, keys = signed.notification, turn.premises.keys
+    notification = signed.notification
     fields = notification.head.fields
-    if recipient_kid(notification.mk) != keys.release_kid:
-        raise Rejected(Reason.KEY)
-    extra = release_extra(turn.premises.hub, fields.iss, keys.release_kid)
-    message_key = open_key_package(notification.mk, keys.release, extra)  # 7
+    message_key = _message_key(signed, turn)  # 7
     check_nothing_missing(notification.head, notification.compartments.values(), message_key)
     return {  # 8
         label: unwrap(sealed, Belonging(fields.id, fields.iss, label.value), message_key)
         for label, sealed in notification.compartments.items()
     }
+
+
+def _message_key(signed: Signed, turn: Turn) -> bytes:
+    notification, keys = signed.notification, turn.premises.keys
+    if recipient_kid(notification.mk) != keys.release_kid:
+        raise Rejected(Reason.KEY)
+    extra = release_extra(turn.premises.hub, notification.head.fields.iss, keys.release_kid)
+    return open_key_package(notification.mk, keys.release, extra)
 
 
 def _inspect(

@@ -7,9 +7,10 @@ alone.
 from hashlib import sha256
 from typing import TypeVar
 
-from broker.directory import Desk, DeskRegistered, read_event
+from broker.directory import Desk, DeskRegistered, DirectoryEvent, read_event
 from broker.ledger.entries import EpochBegun
 from broker.lifecycle.accept import Accepted
+from broker.lifecycle.between import claim
 from broker.lifecycle.turn import Turn
 from broker.ports import Table
 from broker.sealing.jwe import KEY_BYTES, seal_key_package
@@ -22,7 +23,7 @@ from broker.state.cases import Case, put_case
 from broker.state.delivery import Epoch, put_epoch
 from broker.state.persons import link
 from broker.state.told import put_told, told_of
-from broker.topics import DIRECTORY
+from broker.topics import DIRECTORY, DOORS, INPUT
 from schemas import DeskId, area_table
 from schemas.kinds.case import CaseAssessed, CaseOpened, CaseTagged, ConsentRecorded, PersonLinked, TeamChanged
 from schemas.kinds.letter import LetterAcknowledged, LetterReturned
@@ -36,21 +37,47 @@ def enter_event(data: bytes, key: VerifyKey, turn: Turn) -> None:
     """Apply a directory event. A desk that is registered gets its first key, sealed to it, as the first item of its
     inbox.
 
+    The first lane writes it to the ledger, and passes it on to the other lanes and to the doors, each of which has it
+    before anything that came later.
+
     Raises:
         Rejected: not signed by the directory key, or it does not fit what is there.
+    """
+    event = learn_event(data, key, turn)
+    if turn.premises.index == 0:
+        turn.enter_event(data)
+        turn.sends.append((DIRECTORY, data))
+        if not turn.premises.is_alone:
+            lanes = range(len(turn.premises.lanes))
+            turn.passed += [((topic, index), data) for topic in (INPUT, DOORS) for index in lanes][1:]
+    if isinstance(event, DeskRegistered):
+        _begin_epoch(turn.directory.desk(event.desk), turn)
+
+
+def learn_event(data: bytes, key: VerifyKey, turn: Turn) -> DirectoryEvent:
+    """Know of a directory event, and what is so after it.
+
+    Raises:
+        Rejected: as `enter_event`.
     """
     event = read_event(data, key)
     directory = turn.directory.after(event)
     index = str(turn.directory.size)
     turn.rows.put(Table.DIRECTORY, turn.rows.vault.row_key(Table.DIRECTORY, index), data)
-    turn.enter_event(data, directory)
-    turn.sends.append((DIRECTORY, data))
-    if isinstance(event, DeskRegistered):
-        _begin_epoch(directory.desk(event.desk), turn)
+    turn.directory = directory
+    return event
 
 
-def apply_control(accepted: Accepted, turn: Turn) -> None:
+def apply_control(accepted: Accepted, granted: bool | None, turn: Turn) -> bool:
     """Change what a control notification says is changed.
+
+    Args:
+        accepted: What it says.
+        granted: Whether another lane gave what it was asked for; None: it was not asked.
+        turn: The turn.
+
+    Returns:
+        Whether it is done. If not, another lane is asked first.
 
     Raises:
         Rejected: it does not fit what is known.
@@ -74,11 +101,16 @@ def apply_control(accepted: Accepted, turn: Turn) -> None:
             update_consent = {"consent_patient": patient, "caldicott_authority": authority}
             _put(accepted, _case(accepted).model_copy(update=update_consent), turn)
         case PersonLinked(other=other):
+            if granted is None and claim(accepted, other, turn):
+                return False
+            if granted is False:
+                raise Rejected(Reason.STATE)
             link(turn.rows, accepted.person, other)
         case LetterAcknowledged() | LetterReturned() as answered:
             _answer(accepted, answered, turn)
         case _:
             raise Rejected(Reason.KIND)
+    return True
 
 
 def _open_case(accepted: Accepted, opened: CaseOpened, turn: Turn) -> None:

@@ -4,14 +4,26 @@ A record that fails leaves no half of itself behind. What is our own fault refus
 lets the next ones go on; what is a passing fault of the world stops the turn, and nothing of it happens.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from broker.directory import Directory
+from broker.directory import Directory, is_event
 from broker.errors import TellwiseError
 from broker.ledger.merkle import EMPTY, Frontier
 from broker.lifecycle.accept import Examined, Repeated, Signed, admit, count, examine, identify, remember
+from broker.lifecycle.between import (
+    Answered,
+    Claimed,
+    Released,
+    Reused,
+    answer,
+    give_back,
+    hear,
+    is_passed_on,
+    is_word,
+    take_back,
+)
 from broker.lifecycle.control import apply_control, enter_event
 from broker.lifecycle.decide import decide
 from broker.lifecycle.deliver import announce, deliver
@@ -70,9 +82,19 @@ def plan(records: Sequence[Record], before: Before, premises: Premises, reading:
 
 
 def _live(data: bytes, turn: Turn) -> None:
+    if is_event(data):
+        _guarded(data, turn, lambda: enter_event(data, turn.premises.keys.directory_key, turn))
+    elif is_word(data):
+        _guarded(data, turn, lambda: _heed(data, turn))
+    else:
+        _guarded(data, turn, lambda: _steps(data, None, turn))
+
+
+def _guarded(data: bytes, turn: Turn, work: Callable[[], None]) -> None:
+    """Do all of it, or refuse *data* and do nothing else."""
     try:
         with turn.attempt():
-            _steps(data, turn)
+            work()
     except TellwiseError:
         raise
     except Rejected as rejected:
@@ -81,19 +103,35 @@ def _live(data: bytes, turn: Turn) -> None:
         record_refusal(data, None, Reason.INTERNAL, turn)
 
 
-def _steps(data: bytes, turn: Turn) -> None:
-    if data.startswith(b'{"directory"'):  # ours, and written by us in this spelling; anything else is a notification
-        enter_event(data, turn.premises.keys.directory_key, turn)
-        return
+def _heed(data: bytes, turn: Turn) -> None:
+    """Do what another lane, or a door, says."""
+    word, about = hear(data, turn)
+    match word:
+        case Claimed():
+            answer(word, about, turn)
+        case Answered():
+            _guarded(about, turn, lambda: _steps(about, word.granted, turn))
+            give_back(word, turn)
+        case Released():
+            take_back(word, turn)
+        case Reused():
+            _refuse(about, identify(about, turn), Reason.REUSED_ID, turn)
+
+
+def _steps(data: bytes, granted: bool | None, turn: Turn) -> None:
+    """The steps of a notification. *granted*: see `apply_control`."""
     signed = identify(data, turn)
     try:
         examined = examine(signed, turn)  # step 3
         if isinstance(examined, Repeated):
             record_repeat(signed, examined.outcome, turn)
             return
-        count(examined, turn)
+        if is_passed_on(examined, turn):
+            return
+        if turn.premises.is_alone:  # else its door has counted
+            count(signed.publisher.id, examined.facts.seq, turn)
         with turn.attempt():
-            _admitted(examined, turn)
+            _admitted(examined, granted, turn)
     except TellwiseError:
         raise
     except Rejected as rejected:
@@ -102,16 +140,15 @@ def _steps(data: bytes, turn: Turn) -> None:
         _refuse(data, signed, Reason.INTERNAL, turn)
 
 
-def _admitted(examined: Examined, turn: Turn) -> None:
+def _admitted(examined: Examined, granted: bool | None, turn: Turn) -> None:
     accepted = admit(examined, turn)  # step 3, its end
+    if accepted.kind.control and not apply_control(accepted, granted, turn):
+        return  # another lane is asked, and it comes again with the answer
     remember(examined.signed, Outcome.ACCEPTED, turn)
-    if accepted.kind.control:
-        apply_control(accepted, turn)
-        record_accepted(accepted, turn)
-        return
     record_accepted(accepted, turn)
-    decision = decide(accepted, turn)  # step 4
-    record_decision(accepted, decision, turn)  # step 5
+    if not accepted.kind.control:
+        decision = decide(accepted, turn)  # step 4
+        record_decision(accepted, decision, turn)  # step 5
 
 
 def _refuse(data: bytes, signed: Signed, reason: Reason, turn: Turn) -> None:

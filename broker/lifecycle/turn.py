@@ -13,7 +13,7 @@ from typing import Any
 from broker.directory import Directory
 from broker.ledger.entries import Filler
 from broker.ledger.merkle import Frontier, Proof, grow, leaf_hash
-from broker.ports import Leaf, RowKey, SealedRow, Table
+from broker.ports import Leaf, Partition, RowKey, SealedRow, Table
 from broker.sealing.entropy import Entropy
 from broker.sealing.keyring import HubKeys
 from broker.sealing.letters import ItemKind
@@ -34,13 +34,33 @@ class Premises:
     """What does not change from turn to turn."""
 
     hub: AgencyId
-    lane: str
-    """Origin of the lane's ledger."""
+    lanes: tuple[str, ...]
+    """Origins of the ledgers of all lanes, in their order."""
     directory_log: str
-    """Origin of the directory's ledger."""
+    """Origin of the directory's ledger, to which the first lane writes."""
     keys: HubKeys
     policies: Engine
     entropy: Entropy
+    index: int = 0
+    """Which lane this is; of a door, which door."""
+
+    @property
+    def lane(self) -> str:
+        """Origin of the lane's ledger."""
+        return self.lanes[self.index]
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether it is the only lane: then there are no doors, and what is a door's is done here."""
+        return len(self.lanes) == 1
+
+    def home_of(self, place: int) -> int:
+        """The lane in which a person is at home.
+
+        Args:
+            place: `place_of` them.
+        """
+        return place % len(self.lanes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +109,8 @@ class Plan:
     """All that one turn's transaction writes, and what the lane knows once it is committed."""
 
     sends: list[tuple[str, bytes]]
+    passed: list[tuple[Partition, bytes]]
+    """To the inputs of this hub's own lanes and doors."""
     rows: list[tuple[Table, RowKey, SealedRow | None]]
     batches: list[Batch]
     alarms: list[Alarm]
@@ -109,6 +131,7 @@ class Turn:
     now: datetime
     """Lane time: never earlier than what was last recorded."""
     sends: list[tuple[str, bytes]] = field(default_factory=list)
+    passed: list[tuple[Partition, bytes]] = field(default_factory=list)
     alarms: list[Alarm] = field(default_factory=list)
     counted: list[Counted] = field(default_factory=list)
     _entries: list[_PlannedEntry] = field(default_factory=list)
@@ -137,10 +160,9 @@ class Turn:
         self._entries.append(_PlannedEntry(entry, detail, _PlannedItem(*item) if item else None))
         return entry
 
-    def enter_event(self, event: bytes, directory: Directory) -> None:
-        """Plan an entry of the directory's ledger, after which *directory* is what is so."""
+    def enter_event(self, event: bytes) -> None:
+        """Plan an entry of the directory's ledger."""
         self._events.append(event)
-        self.directory = directory
 
     def alarm(self, event: Event, **ids: str | int) -> None:
         """Plan an alarm."""
@@ -149,7 +171,7 @@ class Turn:
     @contextmanager
     def attempt(self) -> Iterator[None]:
         """Keep what is planned inside only if the block ends well: one record's failure leaves no half of it behind."""
-        lists: tuple[list[Any], ...] = (self.sends, self.alarms, self.counted, self._entries, self._events)
+        lists: tuple[list[Any], ...] = (self.sends, self.passed, self.alarms, self.counted, self._entries, self._events)
         before, directory = [len(planned) for planned in lists], self.directory
         try:
             with self.rows.attempt():
@@ -184,6 +206,7 @@ class Turn:
             put_frontier(self.rows, grown.log, grown.after)
         return Plan(
             sends=self.sends,
+            passed=self.passed,
             rows=list(self.rows.sealed_changes()),
             batches=batches,
             alarms=self.alarms,

@@ -1,4 +1,6 @@
-"""Tables *seen* and *seq*: what a door remembers of one publisher."""
+"""Tables *seen*, *seq* and *sent*: what is remembered of one publisher. A hub's only lane has no door before it, and
+remembers all of it; of several, each remembers what it has seen, and the doors the rest.
+"""
 
 from broker.ports import RowKey, Table
 from broker.sealing.packages import Outcome
@@ -29,6 +31,30 @@ def put_seen(rows: Rows, publisher: DeskId, notification: NotificationId, value:
 
 def _seen_key(rows: Rows, publisher: DeskId, notification: NotificationId) -> RowKey:
     return rows.vault.row_key(Table.SEEN, publisher, notification, asked_again=False)
+
+
+class Sent(Said):
+    """To which lane a notification went, until its `exp`: there goes whatever comes again under its id."""
+
+    head: str
+    """Digest of its head."""
+    lane: int
+    exp: int
+
+
+def sent(rows: Rows, publisher: DeskId, notification: NotificationId) -> Sent | None:
+    """Where an id went before; None if it is new."""
+    row = rows.get(Table.SENT, _sent_key(rows, publisher, notification))
+    return None if row is None else Sent.from_bytes(row)
+
+
+def put_sent(rows: Rows, publisher: DeskId, notification: NotificationId, value: Sent) -> None:
+    """Remember where an id goes."""
+    rows.put(Table.SENT, _sent_key(rows, publisher, notification), value.to_bytes())
+
+
+def _sent_key(rows: Rows, publisher: DeskId, notification: NotificationId) -> RowKey:
+    return rows.vault.row_key(Table.SENT, publisher, notification, asked_again=False)
 
 
 def last_seq(rows: Rows, publisher: DeskId) -> int:

@@ -1,4 +1,8 @@
-"""Tables *persons* and *refs*: whom an identifier names, and the key under which everything about them lies."""
+"""Tables *persons*, *refs* and *links*: whom an identifier names, and the key under which everything about them lies.
+And *elsewhere*: which identifiers that would be at home in this lane are of somebody in another.
+"""
+
+from typing import NamedTuple
 
 from broker.ports import Table
 from broker.sealing.entropy import Entropy
@@ -34,9 +38,39 @@ def resolve(rows: Rows, key: PersonKey, desk: DeskId, entropy: Entropy) -> Perso
 
 def known_person(rows: Rows, key: PersonKey) -> Person | None:
     """The person of this identifier, if the hub knows them; makes nobody known. A pseudonym is nobody here."""
-    person = _linked(rows, rows.vault.person_id(key))
-    person_key = rows.get(Table.PERSONS, rows.vault.key_row_key(person))
-    return None if person_key is None else Person(person, person_key)
+    return _known(rows, rows.vault.person_id(key))
+
+
+def is_taken(rows: Rows, identifier: PersonId) -> bool:
+    """Whether an identifier that is at home in this lane, or is linked here, is somebody's."""
+    return _known(rows, identifier) is not None or elsewhere(rows, identifier) is not None
+
+
+def is_linked(rows: Rows, identifier: PersonId) -> bool:
+    """Whether an identifier is another one of a person of this lane."""
+    return rows.get(Table.LINKS, rows.vault.link_row_key(identifier)) is not None
+
+
+class Elsewhere(NamedTuple):
+    """Whose an identifier is, though by itself it would be at home here."""
+
+    lane: int
+    person: PersonId
+
+
+def elsewhere(rows: Rows, identifier: PersonId) -> Elsewhere | None:
+    """Which person of another lane an identifier names; None: nobody there."""
+    row = rows.get(Table.ELSEWHERE, rows.vault.elsewhere_row_key(identifier))
+    if row is None:
+        return None
+    lane, person = row.decode("ascii").split(" ")
+    return Elsewhere(int(lane), PersonId(person))
+
+
+def put_elsewhere(rows: Rows, identifier: PersonId, where: Elsewhere | None) -> None:
+    """Whose it is from now on; None: nobody's elsewhere."""
+    row = None if where is None else f"{where.lane} {where.person}".encode("ascii")
+    rows.put(Table.ELSEWHERE, rows.vault.elsewhere_row_key(identifier), row)
 
 
 def link(rows: Rows, person: Person, other: PersonKey) -> None:
@@ -48,9 +82,15 @@ def link(rows: Rows, person: Person, other: PersonKey) -> None:
     Raises:
         Rejected: a pseudonym, or an identifier under which the hub knows somebody.
     """
-    if other.scheme is PersonScheme.REF or known_person(rows, other) is not None:
+    if other.scheme is PersonScheme.REF or is_taken(rows, rows.vault.person_id(other)):
         raise Rejected(Reason.STATE)
     rows.put(Table.LINKS, rows.vault.link_row_key(rows.vault.person_id(other)), person.id.encode("ascii"))
+
+
+def _known(rows: Rows, identifier: PersonId) -> Person | None:
+    person = _linked(rows, identifier)
+    person_key = rows.get(Table.PERSONS, rows.vault.key_row_key(person))
+    return None if person_key is None else Person(person, person_key)
 
 
 def _linked(rows: Rows, person: PersonId) -> PersonId:

@@ -18,7 +18,7 @@ from broker.sealing.entropy import Entropy
 from broker.sealing.jwe import IV_BYTES
 from broker.sealing.keyring import HubKeys
 from schemas import DeskId, PersonId, PersonKey, PersonRef
-from schemas.strict import b64u_encode
+from schemas.strict import NotStrict, b64u_decode, b64u_encode
 
 _REF_BYTES = 16
 _KNOWN_MAX = 100_000
@@ -38,6 +38,11 @@ class Person:
     def reference(self, salt: str) -> str:
         """How one ledger entry refers to the person; cannot be linked to another without the key."""
         return b64u_encode(hmac.digest(self.key, b"tellwise-ref-v1" + salt.encode("ascii"), sha256))
+
+
+def place_of(person: PersonId) -> int:
+    """A number from 0 to 255 that stays a person's own: the lanes of a hub share the persons among them by it."""
+    return int(person[:2], 16)
 
 
 class Vault:
@@ -68,6 +73,22 @@ class Vault:
             return self._rows.decrypt(row[:IV_BYTES], row[IV_BYTES:], table.encode() + b"\x00" + key)
         except (InvalidTag, ValueError) as error:
             raise StateUnreadable(f"a row of `{table}` does not open") from error
+
+    def seal_for_lane(self, lane: int, value: bytes) -> bytes:
+        """Seal what is said to a lane of this hub."""
+        iv = self._entropy(IV_BYTES)
+        return iv + self._rows.encrypt(iv, value, _to_lane(lane))
+
+    def open_for_lane(self, lane: int, sealed: bytes) -> bytes:
+        """Undo `seal_for_lane`.
+
+        Raises:
+            StateUnreadable: altered, meant for another lane, or not said by this hub.
+        """
+        try:
+            return self._rows.decrypt(sealed[:IV_BYTES], sealed[IV_BYTES:], _to_lane(lane))
+        except (InvalidTag, ValueError) as error:
+            raise StateUnreadable("what was said to a lane does not open") from error
 
     def row_key(self, table: Table, *parts: str, asked_again: bool = True) -> RowKey:
         """The key of a row that is about no person; *asked_again* if it will be by many turns, and is worth keeping."""
@@ -102,10 +123,20 @@ class Vault:
         that says whom it means."""
         known = self._refs.get((person, desk))
         if known is None:
-            ref = PersonRef(b64u_encode(self._mac("ref", person, desk)[:_REF_BYTES]))
+            random = self._mac("ref", person, desk)[: _REF_BYTES - 1]
+            ref = PersonRef(b64u_encode(random + bytes([place_of(person) ^ self._mask(random, desk)])))
             known = ref, self.ref_row_key(ref, desk)
             _note(self._refs, (person, desk), known)
         return known
+
+    def place_of_ref(self, ref: str, desk: DeskId) -> int:
+        """`place_of` the person whom *desk* means by a pseudonym: so it is known in which lane they are, where nothing
+        else is known of them. Of what is no pseudonym of ours it is any."""
+        try:
+            data = b64u_decode(ref, size=_REF_BYTES)
+        except NotStrict:
+            return 0
+        return data[-1] ^ self._mask(data[:-1], desk)
 
     def ref_row_key(self, ref: str, desk: DeskId) -> RowKey:
         """The key of the row that says whom a desk means by a pseudonym."""
@@ -115,8 +146,20 @@ class Vault:
         """The key of the row that says that two identifiers are of one person."""
         return _row_key(self._keys.persons, Table.LINKS, (person,))
 
+    def elsewhere_row_key(self, person: PersonId) -> RowKey:
+        """The key of the row that says in which other lane the person of an identifier is."""
+        return _row_key(self._keys.persons, Table.ELSEWHERE, (person,))
+
+    def _mask(self, random: bytes, desk: DeskId) -> int:
+        # Without it the last byte of all pseudonyms of a person would be the same, and desks could tell who it is not.
+        return self._mac("ref-place", desk, b64u_encode(random))[0]
+
     def _mac(self, use: str, *parts: str) -> bytes:
         return hmac.digest(self._keys.persons, _joined((use, *parts)), sha256)
+
+
+def _to_lane(lane: int) -> bytes:
+    return b"to lane\x00" + str(lane).encode("ascii")  # no table has such a name
 
 
 def _note(known: dict[_K, _V], name: _K, value: _V) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Lock
 
-from broker.transport.records import Partition
+from broker.ports import Partition
 
 
 class Bell:

@@ -12,13 +12,13 @@ from secrets import token_hex
 from typing import TypeVar
 
 from broker.errors import Fenced, TellwiseError
-from broker.ports import Assigned, Clock, LaneEvent, Record, Revoked, RowKey, SealedRow, Table, Tx
+from broker.ports import Assigned, Clock, LaneEvent, Partition, Record, Revoked, RowKey, SealedRow, Table, Tx
 from broker.transport.bell import Bell
 from broker.transport.database import open_database
 from broker.transport.events import Events
 from broker.transport.lease import RENEWED_AFTER_MS, Fence, GiveUp, Owner, OwnerLock, Renew, Take
 from broker.transport.reader import Reader
-from broker.transport.records import Partition, Publication, lane_name
+from broker.transport.records import Publication, lane_name
 from broker.transport.tables import TABLES
 from broker.transport.turn import CollectedTx, Turn
 from broker.transport.writer import Write, Writer

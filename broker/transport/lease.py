@@ -16,8 +16,8 @@ from typing import ClassVar
 import apsw
 
 from broker.errors import Fenced, LaneTaken
+from broker.ports import Partition
 from broker.transport.database import faults_of_the_folder
-from broker.transport.records import Partition
 
 LEASE_MS = 10_000
 RENEWED_AFTER_MS = LEASE_MS // 4

@@ -16,9 +16,8 @@ from typing import Any
 
 import apsw
 
-from broker.ports import RowKey, SealedRow, Table
+from broker.ports import Partition, RowKey, SealedRow, Table
 from broker.transport.database import faults_of_the_folder, open_database
-from broker.transport.records import Partition
 from broker.transport.tables import TABLES
 
 _FOLD_WAIT_MS = 100

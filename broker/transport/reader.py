@@ -11,10 +11,9 @@ from typing import Any, TypeVar
 
 import apsw
 
-from broker.ports import Record, RowKey, SealedRow, Table
+from broker.ports import Partition, Record, RowKey, SealedRow, Table
 from broker.transport import lease, records, turn
 from broker.transport.database import FAULTS_OF_THE_FOLDER, folder_unusable, open_database
-from broker.transport.records import Partition
 from broker.transport.tables import TABLES
 
 T = TypeVar("T")

@@ -12,10 +12,7 @@ from typing import Any
 import apsw
 
 from broker.errors import RecordsGone
-from broker.ports import Record
-
-Partition = tuple[str, int]
-"""A topic and the index of one of its partitions."""
+from broker.ports import Partition, Record
 
 
 def lane_name(partition: Partition) -> str:

@@ -7,10 +7,9 @@ from typing import NamedTuple
 import apsw
 
 from broker.errors import Fenced
-from broker.ports import Leaf, RowKey, SealedRow, Table
+from broker.ports import Leaf, Partition, RowKey, SealedRow, Table
 from broker.transport import records
 from broker.transport.lease import Fence
-from broker.transport.records import Partition
 
 
 class Growth(NamedTuple):

@@ -16,8 +16,8 @@ from typing import Any, Protocol, TypeVar
 import apsw
 
 from broker.errors import OutcomeUnknown
+from broker.ports import Partition
 from broker.transport.database import folder_unusable, is_fault_of_the_folder
-from broker.transport.records import Partition
 
 GROUP_WRITES_MAX = 2_000
 GROUP_BYTES_MAX = 16 * 2**20

@@ -22,7 +22,7 @@ from signal import SIGKILL, alarm
 from typing import Any
 from urllib.parse import urlsplit
 
-import broker.hub
+import broker.serving
 from broker.client import Desk, Link, Sending
 from broker.client.http_link import HttpLink
 from broker.client.keys import load_desk_keys
@@ -152,7 +152,7 @@ class Stand:
         return Told(_spelt(point), signal == SIGKILL, pending, unread, faults)
 
     async def _live(self, home: Path, point: Point) -> None:
-        broker.hub.RECORDS_MAX = RECORDS_A_TURN
+        broker.serving.RECORDS_MAX = RECORDS_A_TURN
         is_starting = point.stage in (FOUNDING.name, TAKING_OVER.name)
         if is_starting:
             arm(point.call, point.number, point.how)

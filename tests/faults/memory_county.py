@@ -30,7 +30,6 @@ from broker.client.store import DDL
 from broker.directory import Directory, read_event
 from broker.edge import LocalEdge
 from broker.errors import FolderUnusable, HubForked, NotThere, OutcomeUnknown
-from broker.hub import RECORDS_MAX, Turning
 from broker.ledger.merkle import Frontier, Proof
 from broker.ledger.verify import KeptNote, Report, verify_ledgers
 from broker.ledger.window import LedgerWindow
@@ -40,10 +39,12 @@ from broker.registrar import Registrar
 from broker.sealing.entropy import Entropy, system_entropy
 from broker.sealing.keyring import HubKeys, load_hub_keys
 from broker.sealing.keystore_file import FileKeyStore
+from broker.serving import RECORDS_MAX
 from broker.state.rows import Rows
 from broker.state.vault import Vault
 from broker.topics import INPUT
 from broker.transport.lease import OwnerLock
+from broker.turning import Turning
 from schemas import AgencyId, DeskId, DeskType
 from schemas.strict import b64u_encode
 from tests.contracts.clock import MovedClock
@@ -118,7 +119,7 @@ class MemoryCounty:
         self.clock = MovedClock()
         self.disk = beginning.disk.copy()
         keys = beginning.keys
-        self.premises = Premises(HUB, LANE, DIRECTORY_LOG, keys, engine(), self._entropy)
+        self.premises = Premises(HUB, (LANE,), DIRECTORY_LOG, keys, engine(), self._entropy)
         self._vault = Vault(keys, self._entropy)
         self._transport = MemoryTransport(self.disk, self.clock)
         window = LedgerWindow(MemoryLedgers(self.disk), keys.ledger, lanes=(LANE,), directory=DIRECTORY_LOG)

@@ -12,13 +12,12 @@ from broker.kafka.ledger_copy import LedgerCopy
 from broker.kafka.names import Names
 from broker.kafka.reading import PartitionReader
 from broker.kafka.rows import LaneRows
-from broker.ports import RowKey, SealedRow, Table
+from broker.ports import Partition, RowKey, SealedRow, Table
 from broker.sealing.entropy import system_entropy
 from broker.state.rows import Rows
 from broker.state.vault import Vault
 from broker.topics import INPUT, QUARANTINE, changelog
 from broker.transport.ledger_file import LedgerFile
-from broker.transport.records import Partition
 from schemas import DeskId
 from tests.faults.county import DIRECTORY_LOG, LANE, desk_db
 from tests.faults.stored import Remains, Stored, directory_of, hub_keys, read_desk

@@ -20,7 +20,7 @@ from aiokafka.client import AIOKafkaClient
 from broker.kafka import producing
 from broker.kafka.names import Names
 from broker.kafka.producing import LaneProducer, Outgoing
-from broker.transport.records import Partition
+from broker.ports import Partition
 
 PHASES = ("before send", "after send", "before commit", "after commit")
 TAKING = "taking"

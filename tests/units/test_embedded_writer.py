@@ -11,9 +11,10 @@ import apsw
 import pytest
 
 from broker.errors import FolderUnusable
+from broker.ports import Partition
 from broker.transport import writer
 from broker.transport.database import open_database
-from broker.transport.records import Partition, Publication
+from broker.transport.records import Publication
 from broker.transport.tables import TABLES
 from broker.transport.writer import Writer
 

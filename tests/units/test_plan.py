@@ -64,7 +64,7 @@ class Lane:
     """What the owner of a lane knows, and the committing of one turn after another."""
 
     def __init__(self, keys: HubKeys, engine: Engine) -> None:
-        self.premises = Premises(HUB, f"{HUB}/lane-0", f"{HUB}/directory", keys, engine, system_entropy)
+        self.premises = Premises(HUB, (f"{HUB}/lane-0",), f"{HUB}/directory", keys, engine, system_entropy)
         self.vault = Vault(keys, system_entropy)
         self.memory = Memory()
         self.directory = Directory()

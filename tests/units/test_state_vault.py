@@ -15,8 +15,8 @@ from broker.state.vault import Person, Vault
 from schemas import DeskId, PersonId, PersonKey, PersonScheme
 
 POLICE, HOUSING = DeskId("elm-ward-police"), DeskId("elm-ward-housing")
-DANA = Person(PersonId("dana"), bytes([1]) * 32)
-OTHER = Person(PersonId("other"), bytes([2]) * 32)
+DANA = Person(PersonId("0a" * 32), bytes([1]) * 32)
+OTHER = Person(PersonId("0b" * 32), bytes([2]) * 32)
 ROW = b'{"team":["elm-ward-police"]}'
 
 
