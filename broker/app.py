@@ -73,7 +73,7 @@ class Tellwise:
         """What is known of what desks have seen, and whether the hub goes on."""
         self.elsewhere = Elsewhere(engine, hub.premises.keys.directory_key) if engine.is_shared else None
         """What other processes did that may own the lane; None: there are none."""
-        self.edge = LocalEdge(engine.transport, ledgers, standing, engine.catch_up)
+        self.edge = LocalEdge(engine.transport, ledgers, standing, engine.catch_up, lanes=engine.lanes)
         """The way to the hub for desks on this machine."""
         self.registrar = Registrar(
             self._as_committed, self._enter, hub.premises.keys.directory, clock, entropy, engine.make_room
@@ -93,9 +93,12 @@ class Tellwise:
     async def settled(self) -> None:
         """Wait until everything that was handed over is dealt with, and all that it caused lies in the inboxes.
 
-        Only where this process owns the lane.
+        Only where this process owns all lanes.
         """
-        await self.hub.until_settled(self.edge.taken_to)
+        if self.engine.lanes == 1:
+            await self.hub.until_settled(self.edge.taken_to)
+        else:
+            await self.hub.until_quiet()
 
     def waiting(self) -> int | None:
         """How many records at most lie in the hub's input and are not dealt with yet; None if the hub is not at work.
@@ -174,7 +177,8 @@ class Tellwise:
         """Deal with what waits, and enter hub and policies where they are not in the directory."""
         await self.hub.until_caught_up()
         await self.registrar.found(self.hub.premises)
-        await self.settled()
+        if self.engine.lanes == 1:  # of several lanes, others may be another process's
+            await self.settled()
 
 
 @asynccontextmanager
@@ -214,17 +218,18 @@ async def running(
     hub_home = private_folder(hub_folder(folder))
     keys = hub_keys(folder, name, entropy, demo=demo, credential=credential)
     _give_trust(hub_home, name, keys)
-    premises = Premises(
-        hub=name,
-        lanes=(f"{name}/lane-0",),
-        directory_log=f"{name}/directory",
-        keys=keys,
-        policies=Policies(Bundle.load()),
-        entropy=entropy,
-    )
+    policies = Policies(Bundle.load())
     opened = await (engine or engines.embedded)(hub_home, clock)
     try:
-        ledgers = LedgerWindow(opened.ledgers, keys.ledger, lanes=(premises.lane,), directory=premises.directory_log)
+        premises = Premises(
+            hub=name,
+            lanes=tuple(f"{name}/lane-{index}" for index in range(opened.lanes)),
+            directory_log=f"{name}/directory",
+            keys=keys,
+            policies=policies,
+            entropy=entropy,
+        )
+        ledgers = LedgerWindow(opened.ledgers, keys.ledger, lanes=premises.lanes, directory=premises.directory_log)
         standing = Standing(hub_home, ledgers, lambda: hub.directory, clock)
         hub = Hub(opened.transport, premises, Vault(keys, entropy), clock, standing.may_go_on)
         tellwise = Tellwise(folder, hub, opened, ledgers=ledgers, standing=standing, clock=clock, entropy=entropy)

@@ -1,4 +1,5 @@
-"""What desks write to topics of their own is carried into the hub's input: each record once, and in order.
+"""What desks write to topics of their own is carried to the hub's doors: each record once, and in order. A hub of one
+lane has no doors but these, and it comes to its lane at once.
 
 A door decides nothing. What it carries is believed no more than what comes by the hub's edge: whose it is says the
 signature inside, and what is in no form of ours is refused, recorded and kept by the lane, like everything else.
@@ -12,8 +13,10 @@ from contextlib import suppress
 from broker import telemetry
 from broker.directory import Directory
 from broker.errors import Fenced, TellwiseError
-from broker.ports import Assigned, Lane, LaneEvent, Revoked, Transport
-from broker.topics import INPUT, outbox
+from broker.ports import Assigned, Lane, LaneEvent, Partition, Revoked, Transport
+from broker.sealing.notification import SealedNotification
+from broker.sealing.rejection import Rejected
+from broker.topics import DOORS, INPUT, door_of, outbox
 from schemas import DeskId
 
 LOOK_S = 5.0
@@ -32,6 +35,7 @@ class Doors:
         directory: Callable[[], Directory],
         writing: Iterable[DeskId],
         may_carry: Callable[[], bool],
+        lanes: int = 1,
     ) -> None:
         """Join the parts.
 
@@ -40,9 +44,10 @@ class Doors:
             directory: As last committed: a desk that is revoked has no door.
             writing: The desks that have a topic of their own.
             may_carry: Whether the hub takes anything in now; while it does not, records lie where they are.
+            lanes: How many the hub has.
         """
         self._transport, self._directory, self._writing = transport, directory, frozenset(writing)
-        self._may_carry = may_carry
+        self._may_carry, self._lanes = may_carry, lanes
 
     async def keep(self) -> None:
         """Carry until cancelled. What fails is tried again."""
@@ -84,8 +89,18 @@ class Doors:
                 if records:
                     async with lane.transaction() as tx:
                         for record in records:
-                            tx.send(INPUT, record.value)
+                            topic, index = self._way(record.value)
+                            tx.send(topic, record.value, partition=index)
                         tx.done(records[-1].offset + 1)
+
+    def _way(self, record: bytes) -> Partition:
+        if self._lanes == 1:
+            return INPUT, 0
+        try:
+            publisher = SealedNotification.from_bytes(record).head.fields.iss
+        except Rejected:
+            return DOORS, 0  # nobody's: it is refused, whatever lane it comes to
+        return DOORS, door_of(publisher, self._lanes)
 
 
 def _say(error: Exception) -> None:

@@ -14,7 +14,7 @@ from broker.ledger.window import LedgerWindow
 from broker.numbered import Numbered
 from broker.ports import Record, Transport
 from broker.sealing.notification import SealedNotification
-from broker.topics import DIRECTORY, INPUT, inbox
+from broker.topics import DIRECTORY, DOORS, INPUT, door_of, inbox
 from schemas import Mailbox
 
 
@@ -30,6 +30,8 @@ class LocalEdge:
         ledgers: LedgerWindow,
         standing: Standing | None = None,
         catch_up: Callable[[], Awaitable[None]] | None = None,
+        *,
+        lanes: int = 1,
     ) -> None:
         """Serve desks from *transport*, and prove to them what stands in *ledgers*.
 
@@ -38,17 +40,19 @@ class LocalEdge:
             ledgers: Prove it.
             standing: Is told what desks have seen; None: nobody asks.
             catch_up: Returns when *ledgers* show all that is committed; None: they always do.
+            lanes: How many the hub has: of several, what desks say comes to their doors.
         """
         self._transport, self._ledgers, self._standing, self._catch_up = transport, ledgers, standing, catch_up
+        self._lanes = lanes
         self.taken_to = 0
-        """The position in the hub's input after the last thing that was taken in here."""
+        """The position in the only lane's input after the last thing that was taken in here."""
 
     async def submit(self, notification: bytes) -> None:
         """See `Link.submit`. Whether it comes from the future is the hub's to say."""
         await self.submit_all([notification])
 
     async def submit_all(self, notifications: Sequence[bytes]) -> None:
-        """Hand over several in one go: all of them are durable when this returns, or none.
+        """Hand over several in one go: all of them are durable when this returns, or, of one publisher's, none.
 
         Raises:
             Rejected: one is not in the form of a notification.
@@ -56,12 +60,18 @@ class LocalEdge:
         """
         if self._standing is not None and not self._standing.is_clear:
             raise HubUnreachable("it takes in nothing before it knows what its desks have seen")
-        for notification in notifications:
-            SealedNotification.from_bytes(notification)
-        await self.put(notifications)
+        publishers = [SealedNotification.from_bytes(each).head.fields.iss for each in notifications]
+        if self._lanes == 1:
+            await self.put(notifications)
+            return
+        said: dict[int, list[bytes]] = {}
+        for publisher, notification in zip(publishers, notifications, strict=True):
+            said.setdefault(door_of(publisher, self._lanes), []).append(notification)
+        for door, together in said.items():
+            await self._transport.publish(DOORS, together, partition=door)
 
     async def put(self, records: Sequence[bytes]) -> None:
-        """Append to the hub's input what is known to be in its form."""
+        """Append to the first lane's input what is known to be in its form."""
         offsets = await self._transport.publish(INPUT, records)
         self.taken_to = max(self.taken_to, offsets[-1] + 1)
 

@@ -36,7 +36,10 @@ class Engine(Protocol):
     """Opened for one hub."""
 
     is_shared: bool
-    """Whether the lane may be another process's."""
+    """Whether lanes may be another process's."""
+
+    lanes: int
+    """How many the hub has, for its whole life."""
 
     @property
     def transport(self) -> Transport:
@@ -58,7 +61,7 @@ class Engine(Protocol):
         """
 
     async def behind(self) -> int | None:
-        """About how many records of the input nobody has dealt with yet; None if nobody can say."""
+        """About how many records of all inputs nobody has dealt with yet; None if nobody can say."""
 
     async def make_room(self, mailbox: Mailbox) -> None:
         """Make what a desk of this mailbox needs, before it is in the directory.
@@ -82,6 +85,7 @@ class EmbeddedEngine:
     """One machine, one file."""
 
     is_shared = False
+    lanes = 1
 
     def __init__(self, home: Path, clock: Clock) -> None:
         """Open the file in the hub's folder.

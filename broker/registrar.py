@@ -21,7 +21,7 @@ from broker.directory import (
     sign_event,
     signing_key,
 )
-from broker.errors import KeyUnavailable, NotRegistered
+from broker.errors import FolderUnusable, KeyUnavailable, NotRegistered
 from broker.lifecycle import Premises
 from broker.ports import Clock
 from broker.sealing.entropy import Entropy
@@ -119,7 +119,7 @@ class Registrar:
                     n=n,
                     at=self._clock.now(),
                     hub=premises.hub,
-                    lanes=(premises.lane,),
+                    lanes=premises.lanes,
                     ledger=keys.ledger.text(),
                     voice=voice,
                     release=release,
@@ -137,6 +137,7 @@ class Registrar:
 
         Raises:
             KeyUnavailable: it was founded with others; nobody would believe what these sign.
+            FolderUnusable: it was founded with other lanes; a person's would be looked for where they are not.
         """
         keys = premises.keys
         try:
@@ -149,6 +150,8 @@ class Registrar:
             entry = founded.entry
             if (entry.ledger, entry.voice, entry.release) != (keys.ledger.text(), voice, release):
                 raise KeyUnavailable("the keys of this hub are not those that its directory names")
+            if entry.lanes != premises.lanes:
+                raise FolderUnusable(f"this hub was founded with {len(entry.lanes)} lanes")
         return voice, release
 
     async def _enter_checked(self, what: str, otherwise: str, make: Callable[[int], DirectoryEvent]) -> None:

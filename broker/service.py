@@ -74,7 +74,7 @@ async def edge_open(
 
 async def _warm(tellwise: Tellwise) -> None:
     """Read what is signed before anybody asks, a little at a time; whoever asks first would wait for it."""
-    waiting = [tellwise.hub.premises.lane, tellwise.hub.premises.directory_log]
+    waiting = [*tellwise.hub.premises.lanes, tellwise.hub.premises.directory_log]
     while waiting:
         try:
             is_warm = await asyncio.to_thread(tellwise.ledgers.warm, waiting[0])
@@ -149,7 +149,7 @@ async def _doors_open(settings: HubSettings, tellwise: Tellwise) -> AsyncIterato
         waiting = tellwise.waiting()
         return tellwise.standing.is_clear and waiting is not None and waiting <= settings.http.waiting_max
 
-    doors = Doors(tellwise.transport, lambda: tellwise.directory, writing, may_carry)
+    doors = Doors(tellwise.transport, lambda: tellwise.directory, writing, may_carry, tellwise.engine.lanes)
     carrying = asyncio.create_task(doors.keep()) if writing else None
     try:
         yield

@@ -131,6 +131,9 @@ class Kafka(Cluster):
 
     principal: Annotated[str, Field(pattern=r"^[A-Za-z0-9 =,._@/-]{1,200}$")] = "hub"
     """The name by which the cluster knows the hub's certificate; what it may do is given to this name."""
+    lanes: int | None = Field(default=None, ge=1, le=64)
+    """Among how many lanes the hub's persons are shared, and so how many processes can share the work. It is for ever:
+    a hub that has run has as many as it was founded with. Default: those, or 4; 1 for one that ran in a file."""
     writing_desks: tuple[DeskIdField, ...] = ()
     """Desks that write to a topic of their own, and do not come through the hub's edge. They stand here, and are no
     option of a command, because whoever forgot one would take that desk's right away."""

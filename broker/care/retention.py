@@ -16,7 +16,7 @@ from broker.errors import TellwiseError
 from broker.ports import Clock, RowKey, SealedRow, Table
 from broker.sealing.head import LIFE
 from broker.settings import Retention
-from broker.state.doors import Seen
+from broker.state.doors import Seen, Sent
 from broker.state.vault import Vault
 from broker.telemetry import Event
 from broker.topics import INPUT, QUARANTINE, inbox
@@ -60,7 +60,7 @@ class Keeper:
         """
         self._path, self._transport, self._vault, self._standing = path, transport, vault, standing
         self._settings, self._clock = settings, clock
-        self._spent = SpentIds(_EmbeddedRows(transport), vault)
+        self._spent = SpentIds(_EmbeddedRows(transport), Seen, vault)
 
     async def keep(self) -> None:
         """Make rounds until cancelled. What fails is tried again at the next."""
@@ -114,9 +114,10 @@ class StoredRows(Protocol):
 class SpentIds:
     """Ids of notifications that are long expired: those are refused by their time from then on."""
 
-    def __init__(self, rows: StoredRows, vault: Vault) -> None:
-        """Look into *rows*, which *vault* opens."""
-        self._rows, self._vault = rows, vault
+    def __init__(self, rows: StoredRows, of: type[Seen | Sent], vault: Vault) -> None:
+        """Look into *rows* for those *of* a lane or a door, which *vault* opens."""
+        self._rows, self._of, self._vault = rows, of, vault
+        self._table = Table.SENT if of is Sent else Table.SEEN
         self._looked_to = RowKey(b"")
 
     async def round(self) -> int:
@@ -126,19 +127,19 @@ class SpentIds:
             return 0
         removed = looked = 0
         while looked < SEEN_A_ROUND:
-            rows = await self._rows.rows_after(Table.SEEN, self._looked_to, ROWS_MAX)
+            rows = await self._rows.rows_after(self._table, self._looked_to, ROWS_MAX)
             looked += len(rows)
             due = [(key, row) for key, row in rows if self._is_used_up(key, row, recorded)]
             if due:
-                removed += await self._rows.remove(Table.SEEN, due)
+                removed += await self._rows.remove(self._table, due)
             self._looked_to = rows[-1][0] if len(rows) == ROWS_MAX else RowKey(b"")
             if len(rows) < ROWS_MAX:
                 break
         return removed
 
     def _is_used_up(self, key: RowKey, row: SealedRow, recorded: datetime) -> bool:
-        seen = Seen.from_bytes(self._vault.open(Table.SEEN, key, row))
-        return datetime.fromtimestamp(seen.exp, UTC) + LIFE < recorded
+        used = self._of.from_bytes(self._vault.open(self._table, key, row))
+        return datetime.fromtimestamp(used.exp, UTC) + LIFE < recorded
 
     async def _lane_time(self) -> datetime | None:
         """What the lane last recorded. It never goes back, so what is expired by it is refused for ever; by the clock

@@ -1,6 +1,7 @@
 """Kafka as what a hub stands on: its transport, and the copy of the ledgers on this machine."""
 
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from broker.care.leaving import refuse_if_moving
@@ -13,21 +14,21 @@ from broker.engines import ON_KAFKA, Engine, Keeping, MakeRoom, OpenEngine
 from broker.errors import SettingsRefused, UnsafeTopics
 from broker.files import write_whole
 from broker.kafka.connection import Connection
+from broker.kafka.layout import inputs, lanes_of
 from broker.kafka.ledger_copy import LedgerCopy
 from broker.kafka.names import Names
 from broker.kafka.provisioning import ensure_desk
-from broker.kafka.safety import unsafe
+from broker.kafka.safety import refuse_lacking, unsafe
 from broker.kafka.transport import KafkaTransport
-from broker.ports import Clock, RowKey, SealedRow, Table
+from broker.ports import Clock, Partition, RowKey, SealedRow, Table
 from broker.settings import HubSettings, Retention
+from broker.state.doors import Seen, Sent
 from broker.state.vault import Vault
-from broker.topics import DIRECTORY, INPUT, LEDGER, QUARANTINE, changelog, inbox
+from broker.topics import DIRECTORY, DOORS, LEDGER, QUARANTINE, changelog, inbox
 from broker.transport.ledger_reader import LedgerReader
 from schemas import Mailbox
 
 _NAMED_MOST = 5
-PARTITIONS = 1
-"""Of the hub's input, and so of its changelog and of the ledger's topic: there is one lane."""
 
 
 class KafkaEngine:
@@ -35,9 +36,9 @@ class KafkaEngine:
 
     is_shared = True
 
-    def __init__(self, transport: KafkaTransport, copy: LedgerCopy, make_room: MakeRoom) -> None:
+    def __init__(self, transport: KafkaTransport, copy: LedgerCopy, make_room: MakeRoom, lanes: int) -> None:
         """Join the parts."""
-        self.transport, self._copy, self._make_room = transport, copy, make_room
+        self.transport, self._copy, self._make_room, self.lanes = transport, copy, make_room, lanes
         self.ledgers = LedgerReader(copy.path)
 
     @property
@@ -51,7 +52,11 @@ class KafkaEngine:
 
     async def behind(self) -> int | None:
         """See `Engine.behind`."""
-        return await self.transport.behind(INPUT)
+        return await self.transport.behind(self._places)
+
+    @property
+    def _places(self) -> list[Partition]:
+        return [(topic, index) for topic in inputs(self.lanes) for index in range(self.lanes)]
 
     async def make_room(self, mailbox: Mailbox) -> None:
         """See `Engine.make_room`."""
@@ -65,7 +70,9 @@ class KafkaEngine:
         """
         if retention.detail_days is not None:
             raise SettingsRefused("`retention.detail_days`: on Kafka detail records are kept as long as the ledger")
-        return _Keeping(SpentIds(_OwnedRows(self.transport), vault), standing)
+        owned = [_OwnedRows(self.transport, *place) for place in self._places]
+        used = [Sent if topic == DOORS else Seen for topic, _ in self._places]
+        return _Keeping([SpentIds(*each, vault) for each in zip(owned, used, strict=True)], standing)
 
     async def close(self) -> None:
         """See `Engine.close`."""
@@ -75,9 +82,9 @@ class KafkaEngine:
 
 
 class _Keeping:
-    """Removes the ids that are used up, in whichever process owns the lane."""
+    """Removes the ids that are used up, each in whichever process owns the lane."""
 
-    def __init__(self, spent: SpentIds, standing: Standing) -> None:
+    def __init__(self, spent: Sequence[SpentIds], standing: Standing) -> None:
         self._spent, self._standing = spent, standing
 
     async def keep(self) -> None:
@@ -85,30 +92,35 @@ class _Keeping:
         await keep_on(self._round)
 
     async def _round(self) -> int:
-        return await self._spent.round() if self._standing.is_clear else 0
+        return sum([await each.round() for each in self._spent]) if self._standing.is_clear else 0
 
 
 class _OwnedRows:
-    """The rows of the lane, if it is ours; else there are none."""
+    """The rows of a lane or door, if it is ours; else there are none."""
 
-    def __init__(self, transport: KafkaTransport) -> None:
-        self._transport = transport
+    def __init__(self, transport: KafkaTransport, topic: str, index: int) -> None:
+        self._transport, self._topic, self._index = transport, topic, index
 
     async def row(self, table: Table, key: RowKey) -> SealedRow | None:
-        lane = self._transport.owned(INPUT)
+        lane = self._transport.owned(self._topic, self._index)
         return None if lane is None else lane.get(table, key)
 
     async def rows_after(self, table: Table, key: RowKey, most: int) -> Sequence[tuple[RowKey, SealedRow]]:
-        lane = self._transport.owned(INPUT)
+        lane = self._transport.owned(self._topic, self._index)
         return () if lane is None else lane.rows_after(table, key, most)
 
     async def remove(self, table: Table, rows: Sequence[tuple[RowKey, SealedRow]]) -> int:
-        lane = self._transport.owned(INPUT)
+        lane = self._transport.owned(self._topic, self._index)
         return 0 if lane is None else await lane.remove(table, rows)
 
 
 def on_kafka(
-    connection: Connection, retention: Retention, *, allow_unsafe_topics: bool, names: Names | None = None
+    connection: Connection,
+    retention: Retention,
+    *,
+    allow_unsafe_topics: bool,
+    names: Names | None = None,
+    lanes: int | None = None,
 ) -> OpenEngine:
     """What opens the engine of a hub on a Kafka.
 
@@ -117,6 +129,7 @@ def on_kafka(
         retention: How long letters are kept, for the inboxes of desks that come.
         allow_unsafe_topics: Whether the hub starts on topics that would not keep what they are given.
         names: What the hub's things are called there.
+        lanes: How many lanes a hub gets that never ran, and one that did must have; None: it need not be said.
     """
     called = names or Names()
     make_room = _maker(connection, retention, called)
@@ -124,18 +137,22 @@ def on_kafka(
     async def opened(home: Path, _clock: Clock) -> Engine:
         refuse_if_moving(home)
         transport = KafkaTransport(connection, called)
-        copy = LedgerCopy(home, connection, called, PARTITIONS)
-        try:
+        async with AsyncExitStack() as opening:
+            opening.push_async_callback(transport.close)
+            directory = await DirectoryTopic(transport, Trust.load(home / TRUST).key).standing()
+            count = lanes_of(directory, lanes)
+            copy = LedgerCopy(home, connection, called, count)
+            opening.push_async_callback(copy.close)
             if not (home / ON_KAFKA).exists():
                 write_whole(home / ON_KAFKA, b"")
+            own = [DIRECTORY, LEDGER, QUARANTINE, *inputs(count), *map(changelog, inputs(count))]
+            own += [inbox(desk.mailbox) for desk in directory.desks.values()]
+            await refuse_lacking(connection, called, dict.fromkeys((LEDGER, *inputs(count)), count))
             if not allow_unsafe_topics:
-                await _refuse_unsafe(connection, called, await _inboxes(home, transport))
+                await _refuse_unsafe(connection, called, own)
             await copy.start()
-        except BaseException:
-            await copy.close()
-            await transport.close()
-            raise
-        return KafkaEngine(transport, copy, make_room)
+            opening.pop_all()
+        return KafkaEngine(transport, copy, make_room, count)
 
     return opened
 
@@ -146,7 +163,9 @@ def as_set(settings: HubSettings, path: Path, *, allow_unsafe_topics: bool) -> O
     Raises:
         SettingsRefused: they do not say where its Kafka is.
     """
-    return on_kafka(_connection(settings, path), settings.retention, allow_unsafe_topics=allow_unsafe_topics)
+    connection = _connection(settings, path)
+    lanes = None if settings.kafka is None else settings.kafka.lanes
+    return on_kafka(connection, settings.retention, allow_unsafe_topics=allow_unsafe_topics, lanes=lanes)
 
 
 def transport_as_set(settings: HubSettings, path: Path) -> tuple[KafkaTransport, MakeRoom]:
@@ -172,15 +191,8 @@ def _maker(connection: Connection, retention: Retention, names: Names) -> MakeRo
     return make_room
 
 
-async def _inboxes(home: Path, transport: KafkaTransport) -> list[str]:
-    """The topics of the desks in the directory, with which nothing may be wrong either."""
-    directory = await DirectoryTopic(transport, Trust.load(home / TRUST).key).standing()
-    return [inbox(desk.mailbox) for desk in directory.desks.values()]
-
-
-async def _refuse_unsafe(connection: Connection, names: Names, inboxes: Sequence[str]) -> None:
-    own = [INPUT, changelog(INPUT), LEDGER, DIRECTORY, QUARANTINE]
-    found = await unsafe(connection, [*own, *inboxes], names)
+async def _refuse_unsafe(connection: Connection, names: Names, topics: Sequence[str]) -> None:
+    found = await unsafe(connection, topics, names)
     if found:
         more = f"; and {len(found) - _NAMED_MOST} more" if len(found) > _NAMED_MOST else ""
         raise UnsafeTopics("; ".join(found[:_NAMED_MOST]) + more)

@@ -8,13 +8,14 @@ Kafka's own ("Topic Configs" in its documentation).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from broker.errors import ClusterUnfit
+from broker.directory import Directory
+from broker.errors import ClusterUnfit, SettingsRefused
 from broker.kafka.connection import MESSAGE_BYTES_MAX
 from broker.kafka.names import Names
 from broker.sealing.letters import ITEM_BYTES_MAX
 from broker.sealing.notification import BYTES_MAX
 from broker.settings import Retention
-from broker.topics import DIRECTORY, INPUT, LEDGER, QUARANTINE, changelog, inbox, outbox
+from broker.topics import DIRECTORY, DOORS, INPUT, LEDGER, QUARANTINE, changelog, inbox, outbox
 from schemas import Mailbox
 
 COPIES = 3
@@ -31,6 +32,9 @@ INBOX_BYTES_MAX = ITEM_BYTES_MAX + _BATCH_BYTES
 
 OUTBOX_BYTES_MAX = BYTES_MAX + _BATCH_BYTES
 """The longest batch that a desk may write: one notification that is as long as the hub takes."""
+
+LANES = 4
+"""Of a hub of which nobody says how many it is to have."""
 
 INBOXES_MAX = 1_000
 """Inboxes that may be topics of their own. Beyond, Kafka is busy looking through the rights of so many, and a turn of
@@ -73,7 +77,7 @@ class Shape:
     """How long things are kept. Kafka counts days of the calendar, and not those on which the hub was at work: time in
     which it stands still counts too."""
     lanes: int = 1
-    """Partitions of the hub's input, each a lane."""
+    """Partitions of the hub's input, each a lane; of several, as many doors."""
     copies: int = COPIES
     """One, to try out alone: then a node that ends takes records with it."""
     names: Names = field(default_factory=Names)
@@ -87,6 +91,25 @@ class Shape:
             "max.message.bytes": str(bytes_max),
         }
         return Topic(self.names.topic(name), partitions, self.copies, everywhere | dict(settings))
+
+
+def inputs(lanes: int) -> tuple[str, ...]:
+    """The topics over which a hub of so many lanes has lanes and doors, a partition for each."""
+    return (INPUT,) if lanes == 1 else (INPUT, DOORS)
+
+
+def lanes_of(directory: Directory, wanted: int | None) -> int:
+    """How many lanes a hub has: those that it was founded with, or else those that are wanted.
+
+    Raises:
+        SettingsRefused: it was founded with others.
+    """
+    if directory.founded is None:
+        return wanted or LANES
+    founded = len(directory.founded.entry.lanes)
+    if wanted not in (None, founded):
+        raise SettingsRefused(f"`kafka.lanes`: this hub was founded with {founded}")
+    return founded
 
 
 def topics(desks: Sequence[DeskOnKafka], shape: Shape) -> list[Topic]:
@@ -109,9 +132,13 @@ def hub_topics(shape: Shape) -> list[Topic]:
     # What waits for a hub that is down must outlast that: a notification of fourteen days has expired by itself, but
     # that a desk is revoked never does. Hence as long as a letter may wait for its desk, if that is longer.
     waits = _removed_after(max(kept.input_days, kept.inbox_days))
+    taken_by_lanes = inputs(shape.lanes)
     return [
-        shape.topic(INPUT, shape.lanes, waits, bytes_max=MESSAGE_BYTES_MAX),
-        shape.topic(changelog(INPUT), shape.lanes, _changelog(), bytes_max=MESSAGE_BYTES_MAX),
+        *(shape.topic(topic, shape.lanes, waits, bytes_max=MESSAGE_BYTES_MAX) for topic in taken_by_lanes),
+        *(
+            shape.topic(changelog(topic), shape.lanes, _changelog(), bytes_max=MESSAGE_BYTES_MAX)
+            for topic in taken_by_lanes
+        ),
         shape.topic(LEDGER, shape.lanes, _FOR_EVER, bytes_max=MESSAGE_BYTES_MAX),
         shape.topic(DIRECTORY, 1, _FOR_EVER, bytes_max=MESSAGE_BYTES_MAX),
         shape.topic(QUARANTINE, 1, _removed_after(kept.quarantine_days), bytes_max=MESSAGE_BYTES_MAX),

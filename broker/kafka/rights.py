@@ -11,7 +11,7 @@ from enum import IntEnum
 
 from broker.kafka.layout import DeskOnKafka
 from broker.kafka.names import Names
-from broker.topics import DIRECTORY, LEDGER, QUARANTINE, changelog, inbox, outbox
+from broker.topics import DIRECTORY, DOORS, LEDGER, QUARANTINE, changelog, inbox, outbox
 from schemas import Mailbox
 
 EVERYBODY = "User:*"
@@ -156,7 +156,7 @@ def reaches(right: Right, desks: Iterable[DeskOnKafka], names: Names) -> bool:
 
 def _named(names: Names) -> set[str]:
     """The hub's topics that are called so."""
-    return {names.topic(topic) for topic in (DIRECTORY, LEDGER, QUARANTINE)}
+    return {names.topic(topic) for topic in (DIRECTORY, DOORS, LEDGER, QUARANTINE)}
 
 
 def _begun(names: Names) -> set[str]:

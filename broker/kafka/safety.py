@@ -6,6 +6,7 @@ what must stay; how large or how many they may be is `provisioning`'s.
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from broker.errors import ClusterUnfit
 from broker.kafka.administration import Found, Setting, administered
 from broker.kafka.connection import Connection
 from broker.kafka.layout import COPIES, IN_SYNC_MIN, is_changelog, is_for_ever
@@ -34,6 +35,30 @@ async def unsafe(connection: Connection, topics: Sequence[str], names: Names | N
         for topic in topics
         for what in _about(topic, found, settings.get(names.topic(topic), {}))
     ]
+
+
+async def refuse_lacking(connection: Connection, names: Names, partitions: Mapping[str, int]) -> None:
+    """Refuse a cluster on which a hub would wait for lanes that can never be its own.
+
+    Args:
+        connection: As whom we look.
+        names: What topics are called.
+        partitions: How many each must have at least.
+
+    Raises:
+        ClusterUnfit: a topic is not there, or has fewer.
+        EngineAway, KafkaRefused: it cannot be looked at.
+    """
+    async with administered(connection) as cluster:
+        there = await cluster.topics()
+    for topic, least in partitions.items():
+        found = there.get(names.topic(topic))
+        if found is None or found.partitions < least:
+            count = 0 if found is None else found.partitions
+            raise ClusterUnfit(
+                f"topic `{names.topic(topic)}` has {count} partitions, and the hub has {least} lanes",
+                "Run `tellwise kafka provision --apply`.",
+            )
 
 
 def _about(topic: str, found: Mapping[str, Found], settings: Mapping[str, Setting]) -> Iterator[str]:

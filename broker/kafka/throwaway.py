@@ -19,12 +19,13 @@ _REMOVED_WITHIN_S = 20
 
 
 @asynccontextmanager
-async def throwaway(connection: Connection) -> AsyncIterator[Names]:
+async def throwaway(connection: Connection, lanes: int = 1) -> AsyncIterator[Names]:
     """Names that nobody has, with the topics of a hub that has no desks yet. All topics of these names are removed in
     the end, also after a failure or Ctrl-C.
 
     Args:
         connection: To a Kafka for trying out, in plain text: one copy of everything will do.
+        lanes: How many the hub has.
 
     Raises:
         ClusterUnfit, EngineAway, KafkaRefused: they cannot be made.
@@ -32,7 +33,7 @@ async def throwaway(connection: Connection) -> AsyncIterator[Names]:
     """
     names = Names(f"throwaway-{secrets.token_hex(8)}.")
     # Rights, where the Kafka knows any, are given to a principal that nobody is: nobody else's are looked at.
-    needs = Needs(desks=(), retention=Retention(), principal=names.lanes, allow_unsafe=True, names=names)
+    needs = Needs((), Retention(), principal=names.lanes, lanes=lanes, allow_unsafe=True, names=names)
     async with administered(connection):
         pass  # somebody answers; else there would be nothing to remove
     try:
@@ -42,9 +43,9 @@ async def throwaway(connection: Connection) -> AsyncIterator[Names]:
         await _remove(connection, names)
 
 
-def engine_of(connection: Connection, names: Names) -> OpenEngine:
-    """What opens a hub on topics that `throwaway` made."""
-    return on_kafka(connection, Retention(), allow_unsafe_topics=True, names=names)
+def engine_of(connection: Connection, names: Names, lanes: int = 1) -> OpenEngine:
+    """What opens a hub of so many lanes on topics that `throwaway` made."""
+    return on_kafka(connection, Retention(), allow_unsafe_topics=True, names=names, lanes=lanes)
 
 
 async def _remove(connection: Connection, names: Names) -> None:

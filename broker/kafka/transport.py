@@ -109,29 +109,32 @@ class KafkaTransport:
         lanes = (share.lane(self._names.place((topic, partition))) for share in self._shares)
         return next((lane for lane in lanes if lane is not None and not lane.is_lost), None)
 
-    async def behind(self, topic: str, partition: int = 0) -> int | None:
-        """About how many records the lane over this partition has yet to deal with, whoever owns it; None if it never
-        had an owner. What the group holds of it is a second old at most, and no lane ever goes by it.
+    async def behind(self, partitions: Sequence[Partition]) -> int | None:
+        """About how many records the lanes over these partitions have yet to deal with, whoever owns them; None if one
+        never had an owner. What the group holds of it is a second old at most, and no lane ever goes by it.
 
         Raises:
             EngineAway: the cluster does not answer.
         """
-        place = self._names.place((topic, partition))
+        places = [self._names.place(partition) for partition in partitions]
         async with self._asking:
             try:
                 async with answers():
                     if self._admin is None:
                         self._admin = AIOKafkaAdminClient(**self._connection.arguments())
                         await begun(self._admin.start())
-                    positions = await self._admin.list_consumer_group_offsets(self._names.group, partitions=[place])
+                    positions = await self._admin.list_consumer_group_offsets(self._names.group, partitions=places)
             except BaseException:
                 await self._let_go_of_admin()  # the next question begins anew
                 raise
-        found = positions.get(place)  # absent while the group's coordinator is not ready
-        if found is None or found.offset < 0:
-            return None
-        async with self._readers.one(place) as reader:
-            return max(0, await reader.end() - int(found.offset))
+        behind = 0
+        for place in places:
+            found = positions.get(place)  # absent while the group's coordinator is not ready
+            if found is None or found.offset < 0:
+                return None
+            async with self._readers.one(place) as reader:
+                behind += max(0, await reader.end() - int(found.offset))
+        return behind
 
     async def close(self) -> None:
         """See `Transport.close`."""

@@ -33,7 +33,11 @@ class Told:
 
         def policies() -> tuple[str, ...]:
             vault = Vault(tellwise.hub.premises.keys, system_entropy)
-            records = explain(tellwise.engine.file, tellwise.hub.premises.lane, vault, person, notification)
+            records = [
+                record
+                for lane in tellwise.hub.premises.lanes
+                for record in explain(tellwise.engine.file, lane, vault, person, notification)
+            ]
             opened = [ids for record in records if record.desk == desk for ids in record.opened.values()]
             return tuple(sorted({policy for ids in opened for policy in ids}))
 

@@ -20,20 +20,21 @@ class Place:
 
     connection: Connection
     names: Names
+    lanes: int = 1
 
     @property
     def engine(self) -> OpenEngine:
         """What opens a hub there."""
-        return on_kafka(self.connection, Retention(), allow_unsafe_topics=True, names=self.names)
+        return on_kafka(self.connection, Retention(), allow_unsafe_topics=True, names=self.names, lanes=self.lanes)
 
     async def make_inbox(self, mailbox: Mailbox) -> None:
         """Make the inbox of a desk."""
         await ensure_desk(self.connection, mailbox, Retention(), self.names)
 
 
-async def place_on(cluster: KafkaCluster) -> Place:
+async def place_on(cluster: KafkaCluster, lanes: int = 1) -> Place:
     """A place with the topics that a hub needs before it has desks."""
-    place = Place(Connection(cluster.bootstrap), Names(f"{secrets.token_hex(6)}."))
-    needs = Needs(desks=(), retention=Retention(), principal="hub", allow_unsafe=True, names=place.names)
+    place = Place(Connection(cluster.bootstrap), Names(f"{secrets.token_hex(6)}."), lanes)
+    needs = Needs((), Retention(), principal="hub", lanes=lanes, allow_unsafe=True, names=place.names)
     await apply(place.connection, needs)
     return place

@@ -157,7 +157,7 @@ def test_a_hub_stops_while_its_kafka_is_away(cluster: KafkaCluster, tmp_path: Pa
     async def story(away: Away) -> None:
         connection = Connection(cluster.bootstrap)
         await apply(connection, Needs((), Retention(), "hub", allow_unsafe=True, names=away.names))
-        engine = on_kafka(connection, Retention(), allow_unsafe_topics=True, names=away.names)
+        engine = on_kafka(connection, Retention(), allow_unsafe_topics=True, names=away.names, lanes=1)
         async with running(tmp_path, HUB, demo=True, clock=SystemClock(), engine=engine) as tellwise:
             await away.goes()
             with pytest.raises(TellwiseError):

@@ -225,7 +225,7 @@ def test_a_whole_hub_lives_on_the_rights_of_the_hub_and_desks_come_to_it(
     kafka_with_rights: KafkaCluster, tmp_path: Path
 ) -> None:
     hub = as_somebody(kafka_with_rights, HUB)
-    engine = on_kafka(hub, NEEDS.retention, allow_unsafe_topics=True)
+    engine = on_kafka(hub, NEEDS.retention, allow_unsafe_topics=True, lanes=1)
 
     async def story() -> set[DeskId]:
         async with asyncio.timeout(_HUB_S), laid_bare(kafka_with_rights):

@@ -138,7 +138,7 @@ async def found(world: KafkaWorld) -> None:
     needs = Needs(desks=(), retention=Retention(), principal="hub")
     _, left = await apply(world.connection, needs)
     assert not left.changes, left
-    opened = on_kafka(world.connection, Retention(), allow_unsafe_topics=False)
+    opened = on_kafka(world.connection, Retention(), allow_unsafe_topics=False, lanes=1)
     async with running(world.data, HUB, demo=True, clock=SystemClock(), engine=opened) as tellwise:
         for desk in DESKS:
             await tellwise.register(
