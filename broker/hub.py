@@ -16,7 +16,7 @@ from broker.directory import Directory
 from broker.errors import EngineAway, Fenced, HubStopped
 from broker.ledger.entries import Entry
 from broker.lifecycle import Premises
-from broker.ports import Assigned, Clock, Lane, LaneEvent, Revoked, Transport
+from broker.ports import Assigned, Clock, Lane, LaneEvent, Partition, Revoked, Transport
 from broker.serving import PAUSE_FIRST_S, PAUSE_LONGEST_S, Common, Serving
 from broker.state.vault import Vault
 from broker.topics import INPUT
@@ -45,7 +45,7 @@ class Hub:
         self._transport = transport
         watched = WatchedClock(clock)
         self._common = Common(vault, watched, may_go_on, asyncio.Event(), asyncio.Condition(), self._note)
-        self._serving: dict[tuple[str, int], Serving] = {}
+        self._serving: dict[Partition, Serving] = {}
         """By topic and index, those that are ours."""
         self.directory = Directory()
         """As last committed, as far as our lanes know."""
@@ -118,6 +118,11 @@ class Hub:
             self._is_caught_up = self._is_caught_up or serving.is_caught_up
 
     @property
+    def owned(self) -> frozenset[Partition]:
+        """The lanes and doors that are ours now, by the partitions over which they are."""
+        return frozenset(self._serving)
+
+    @property
     def _first(self) -> Serving | None:
         """The first lane, if it is ours: the directory's events come to it."""
         return self._serving.get((INPUT, 0))
@@ -171,11 +176,12 @@ class Hub:
         while True:
             await self._until(lambda: len(self._serving) == 2 * len(self.premises.lanes))
             turns = self._turns()
-            if await self._is_quiet() and self._turns() == turns:
+            if await self.is_quiet() and self._turns() == turns:
                 return
             await asyncio.sleep(_LOOK_S)
 
-    async def _is_quiet(self) -> bool:
+    async def is_quiet(self) -> bool:
+        """Whether nothing lies now in the input of any lane or door that is ours, and nothing is owed."""
         for (topic, index), serving in list(self._serving.items()):
             if serving.turning.owes:
                 return False

@@ -4,7 +4,6 @@ Here all lanes are one process's, on one file: what is tried is what lanes and d
 share them is tried in tests/kafka.
 """
 
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -14,7 +13,7 @@ from typing import TypeVar
 
 from broker.app import Tellwise, desk_folder, hub_folder
 from broker.care.verification import verify_hub
-from broker.client import Draft, OpenedLetter
+from broker.client import Draft
 from broker.client.keys import load_desk_keys
 from broker.client.sealer import seal_draft
 from broker.engines import EmbeddedEngine, Engine
@@ -26,10 +25,11 @@ from broker.state.rows import Rows
 from broker.state.vault import Vault, place_of
 from broker.topics import INPUT
 from broker.transport.ledger_file import LedgerFile
-from schemas import DeskId, PersonKey, PersonScheme
+from schemas import PersonKey, PersonScheme
 from schemas.kinds.case import PersonLinked, TeamChanged
 from tests.contracts.clock import MovedClock
 from tests.contracts.engine import story
+from tests.faults.a_days_work import a_day
 from tests.faults.canaries import canaries_under
 from tests.faults.county import (
     BASALT,
@@ -42,7 +42,6 @@ from tests.faults.county import (
     county,
     hub_db,
     moved,
-    resides,
 )
 from tests.personas import (
     BLACKBURN,
@@ -99,32 +98,6 @@ def of_kind(folder: Path, kind: type[_E]) -> list[tuple[int, _E]]:
 def under(key: PersonKey, draft: Draft) -> Draft:
     """What is said of somebody, under another identifier."""
     return replace(draft, person=key)
-
-
-def as_told(letters: list[OpenedLetter]) -> Counter[object]:
-    return Counter(
-        (letter.head.kind, frozenset(letter.compartments), letter.cover.urgency, letter.cover.reasons)
-        for letter in letters
-    )
-
-
-class Kept(Counter[tuple[DeskId, object]]):
-    """What every desk was told in all, whatever was heard when."""
-
-    async def hear(self, here: County) -> None:
-        for desk, letters in (await here.hear()).items():
-            self.update({(desk, told): number for told, number in as_told(letters).items()})
-
-
-async def a_day(here: County) -> Kept:
-    kept = Kept()
-    for persona in PEOPLE:
-        await here.say(POLICE.name, case_opened(persona))
-        await here.say(POLICE.name, moved(persona, to=BLACKBURN, old=PRESTON))
-        await here.say(PROBATION.name, resides(persona, CHORLEY))
-        await here.say(BLACKBURN_CHILDREN.name, resides(persona, BLACKBURN))  # not theirs to say: refused
-        await kept.hear(here)
-    return kept
 
 
 @story

@@ -20,7 +20,7 @@ class Place:
 
     connection: Connection
     names: Names
-    lanes: int = 1
+    lanes: int | None = 1
 
     @property
     def engine(self) -> OpenEngine:

@@ -23,7 +23,7 @@ from broker.kafka.provisioning import Plan, apply, ensure_desk, plan
 from broker.kafka.rights import EVERYBODY, Operation, Pattern, Permission, Resource, Right, desk_rights, principal
 from broker.kafka.safety import unsafe
 from broker.settings import Retention
-from broker.topics import DIRECTORY, INPUT, LEDGER, QUARANTINE, changelog, inbox, outbox
+from broker.topics import DIRECTORY, DOORS, INPUT, LEDGER, QUARANTINE, changelog, inbox, outbox
 from tests.contracts.kafka_clients import run
 from tests.kafka.stories import HOUSING, HUB, NAMES, NEEDS, POLICE, a_mailbox, as_admin, as_somebody, laid_bare
 
@@ -109,7 +109,8 @@ def test_what_was_changed_by_hand_is_put_back_and_nothing_else_is(kafka_with_rig
     assert drifted.configure == {LEDGER: {"retention.ms": ("1000", "-1")}}
     assert drifted.widen == {INPUT: (1, 2), changelog(INPUT): (1, 2), LEDGER: (1, 2)}
     assert drifted.give == (reads(HOUSING.mailbox, inbox(HOUSING.mailbox)),)
-    assert (drifted.take, drifted.make) == ((), ())
+    assert [topic.name for topic in drifted.make] == [DOORS, changelog(DOORS)]
+    assert not drifted.take
     assert (left.changes, left.by_hand) == (0, ())
     assert settings["retention.ms"] == "-1"
     assert settings["file.delete.delay.ms"] == "61000"
