@@ -1,7 +1,7 @@
 """What `tellwise bench --engine kafka` measures: the whole path, beside what only passes records on, in the same run.
 
-The hub and each of the others is alone in this process on one core; the Kafka has what else the machine has.
-LIMIT: a hub on Kafka has one lane, so how a second process adds to it cannot be measured.
+The hub and each of the others is alone in this process on one core; the Kafka has what else the machine has. Where two
+processes share the lanes of a hub, each takes what core it finds.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from broker.bench.cores import one_core
 from broker.bench.hops import Passed, hop
 from broker.bench.inboxes import measure_inboxes
 from broker.bench.path import COMPARTMENTS, DESKS, Rate, World, measure_path, world
+from broker.bench.processes import measure_processes
 from broker.kafka.connection import Connection
 from broker.kafka.throwaway import engine_of, throwaway
 from broker.serving import RECORDS_MAX
@@ -43,13 +44,23 @@ def measure_on_kafka(
         `against_plain_transactions`, `against_faststream`: letters a second over those.
         `warm_up_s`: until readers are shown a lane's first turn, for all inboxes. `letters_per_second_10_inboxes`,
         `letters_per_second_N_inboxes`, and `against_10_inboxes`, the one over the other: one producer, without a hub.
+        `one_process_…`, `two_processes_…`: `letters_per_second` and `letters_per_cpu_second` of a hub of several lanes,
+        and `two_against_one_process`: the one over the other, by CPU seconds.
 
     Raises:
         ClusterUnfit, EngineAway, KafkaRefused: it cannot be measured there.
         TopicsLeft: as `throwaway`.
     """
     with one_core():
-        return asyncio.run(_measured(connection, seconds, said, inboxes))
+        figures = asyncio.run(_measured(connection, seconds, said, inboxes))
+    rates = {}
+    for name, count in (("one_process", 1), ("two_processes", 2)):
+        said(f"several lanes: {name.replace('_', ' ')}")
+        rates[name] = asyncio.run(measure_processes(connection, seconds, count))
+        figures[f"{name}_letters_per_second"] = round(rates[name].notifications_per_second * DESKS, 1)
+        figures[f"{name}_letters_per_cpu_second"] = round(rates[name].letters_per_cpu_second, 1)
+    one, two = (rates[name].letters_per_cpu_second for name in ("one_process", "two_processes"))
+    return figures | {"two_against_one_process": round(two / one, 3)}
 
 
 async def _measured(

@@ -31,7 +31,9 @@ _ON_KAFKA = (
     "one lane, turns of {letters_a_turn} letters, no hub: ready for {inboxes} inboxes after {warm_up_s} s",
     "{letters_per_second_few_inboxes} letters/s to 10 inboxes, {letters_per_second_many_inboxes} to {inboxes}",
     "all inboxes against 10: {against_10_inboxes}",
-    "not measured: a second process, since a hub on Kafka has one lane",
+    "four lanes, one process: {one_process_letters_per_second}/s, {one_process_letters_per_cpu_second} a CPU second",
+    "two processes: {two_processes_letters_per_second}/s, {two_processes_letters_per_cpu_second} a CPU second of both",
+    "two against one, a CPU second: {two_against_one_process}",
 )
 
 

@@ -11,7 +11,7 @@ from broker.dev import ADMIN, KafkaCluster
 from broker.kafka.administration import administered
 from broker.kafka.layout import DeskOnKafka
 from broker.kafka.rights import desk_rights, hub_rights, principal
-from broker.topics import DIRECTORY, DOORS, INPUT, LEDGER, QUARANTINE, changelog, inbox, outbox
+from broker.topics import DIRECTORY, INPUT, LEDGER, QUARANTINE, changelog, inbox, outbox
 from schemas import DeskId, Mailbox
 from tests.contracts.kafka_clients import run
 from tests.faults.county import HUB as HUB_NAME
@@ -19,7 +19,7 @@ from tests.kafka.stories import HUB, NAMES, as_admin, as_somebody, laid_bare, pr
 from tests.personas import DESKS
 from tests.processes import tellwise
 
-HUBS_OWN = {*(INPUT, DOORS), *(changelog(INPUT), changelog(DOORS)), LEDGER, DIRECTORY, QUARANTINE}
+HUBS_OWN = {INPUT, changelog(INPUT), LEDGER, DIRECTORY, QUARANTINE}
 WRITER, READER, GONE = DESKS[:3]
 
 
@@ -71,7 +71,7 @@ def test_a_person_reads_a_line_a_change_and_a_sum(kafka_with_rights: KafkaCluste
     told = tellwise(*command(settings, kafka_with_rights), "--plan", cwd=tmp_path, expect=1).stdout.splitlines()
 
     changes = len(HUBS_OWN) + len(hub_rights(HUB, NAMES))
-    assert f"make     topic `{INPUT}`: partitions 4, copies 1" in told
+    assert f"make     topic `{INPUT}`: partitions 1, copies 1" in told
     assert "give     Write on transactional ids that begin with `hub.` for `User:hub`" in told
     assert told[-1] == f"{changes} changes to make; 1 left to a person"
     assert len(told) == changes + 2
@@ -102,8 +102,8 @@ def settled(folder: Path, cluster: KafkaCluster) -> Path:
     hub = cluster.client(HUB)
     path = folder / "tellwise.toml"
     path.write_text(
-        f'hub = "{HUB_NAME}"\n[kafka]\nbootstrap = "{cluster.bootstrap}"\ncertificate = "{hub.certificate}"\n'
-        f'private_key = "{hub.key}"\nauthorities = "{hub.ca}"\nwriting_desks = ["{WRITER.name}"]\n'
+        f'hub = "{HUB_NAME}"\n[kafka]\nlanes = 1\nbootstrap = "{cluster.bootstrap}"\n'
+        f'certificate = "{hub.certificate}"\nprivate_key = "{hub.key}"\nauthorities = "{hub.ca}"\nwriting_desks = ["{WRITER.name}"]\n'
     )
     return path
 

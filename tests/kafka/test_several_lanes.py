@@ -1,10 +1,11 @@
 """Processes share the lanes of one hub: each decides about some of the persons, and what one leaves another takes."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from itertools import groupby
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -19,6 +20,7 @@ from tests.faults.county import HUB, County, county
 from tests.kafka.hubs import Place, place_on
 
 LANES = 4
+_T = TypeVar("_T")
 
 
 def test_two_processes_share_the_persons_and_tell_what_one_of_one_lane_tells(
@@ -117,6 +119,6 @@ async def until(holds: Callable[[], object]) -> None:
         await asyncio.sleep(0.02)
 
 
-async def bounded(tale):  # type: ignore[no-untyped-def]
+async def bounded(tale: Awaitable[_T]) -> _T:
     async with asyncio.timeout(180):
         return await tale
