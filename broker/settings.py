@@ -133,7 +133,8 @@ class Kafka(Cluster):
     """The name by which the cluster knows the hub's certificate; what it may do is given to this name."""
     lanes: int | None = Field(default=None, ge=1, le=64)
     """Among how many lanes the hub's persons are shared, and so how many processes can share the work. It is for ever:
-    a hub that has run has as many as it was founded with. Default: those, or 4; 1 for one that ran in a file."""
+    a hub that has run has as many as it was founded with, and one that comes from a file has 1. Default: those, or 4
+    for a hub that was never run."""
     writing_desks: tuple[DeskIdField, ...] = ()
     """Desks that write to a topic of their own, and do not come through the hub's edge. They stand here, and are no
     option of a command, because whoever forgot one would take that desk's right away."""

@@ -12,7 +12,6 @@ from broker.app import hub_folder
 from broker.client import Trust
 from broker.directory import Directory
 from broker.directory.topic import DirectoryTopic
-from broker.engines import ON_KAFKA
 from broker.kafka.administration import administered
 from broker.kafka.connection import Connection
 from broker.kafka.layout import DeskOnKafka, lanes_of
@@ -20,7 +19,6 @@ from broker.kafka.names import Names
 from broker.kafka.transport import KafkaTransport
 from broker.settings import HubSettings, Kafka, Retention, beside
 from broker.topics import DIRECTORY
-from broker.transport.tables import DATABASE
 from schemas import DeskId, Mailbox
 
 
@@ -69,17 +67,12 @@ async def needs_of(
         desks=[DeskOnKafka(desk.mailbox, writes=desk.id in writing) for desk in directory.desks.values()],
         retention=settings.retention,
         principal=kafka.principal,
-        lanes=lanes_of(directory, kafka.lanes or _lanes_in_file(hub_folder(beside(path, settings.data)))),
+        lanes=lanes_of(directory, kafka.lanes),
         revoked=[desk.mailbox for desk, _ in directory.revoked.values()],
         unknown=sorted(writing - directory.desks.keys()),
         allow_unsafe=allow_unsafe,
         names=names,
     )
-
-
-def _lanes_in_file(home: Path) -> int | None:
-    """A hub that ran in a file has one lane, and keeps it when it is moved; None if none ran there."""
-    return 1 if (home / DATABASE).exists() and not (home / ON_KAFKA).exists() else None
 
 
 async def _directory(settings: HubSettings, path: Path, connection: Connection, names: Names) -> Directory:

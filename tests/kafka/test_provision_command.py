@@ -103,7 +103,8 @@ def settled(folder: Path, cluster: KafkaCluster) -> Path:
     path = folder / "tellwise.toml"
     path.write_text(
         f'hub = "{HUB_NAME}"\n[kafka]\nlanes = 1\nbootstrap = "{cluster.bootstrap}"\n'
-        f'certificate = "{hub.certificate}"\nprivate_key = "{hub.key}"\nauthorities = "{hub.ca}"\nwriting_desks = ["{WRITER.name}"]\n'
+        f'certificate = "{hub.certificate}"\nprivate_key = "{hub.key}"\nauthorities = "{hub.ca}"\n'
+        f'writing_desks = ["{WRITER.name}"]\n'
     )
     return path
 
