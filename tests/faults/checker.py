@@ -84,7 +84,7 @@ def _outcomes(stored: Stored) -> Iterator[str]:
     refused = Counter(entry.raw for entry in stored.of(Refusal))
     records: dict[_Who | None, list[bytes]] = defaultdict(list)
     for record in stored.done:
-        records[_claims(record)].append(record)
+        records[claims_of(record)].append(record)
     for who, bodies in records.items():
         first = sum(refused[_digest(body)] for body in set(bodies))
         if who is None:
@@ -141,7 +141,7 @@ def _quarantined(stored: Stored) -> Iterator[str]:
 def _not_lost(stored: Stored, submitted: Iterable[Submitted]) -> Iterator[str]:
     known: set[object] = {(entry.actor, entry.id) for entry in stored.taken()}
     known |= {(entry.actor, entry.id) for entry in stored.of(Refusal)}
-    known |= {who for record in stored.unread if (who := _claims(record)) is not None}
+    known |= {who for record in stored.unread if (who := claims_of(record)) is not None}
     for who in dict.fromkeys(submitted):
         if who not in known:
             yield f"notification {who} was submitted, and is lost"
@@ -151,7 +151,7 @@ def _believed(stored: Stored) -> Iterator[str]:
     """What a desk believes of its own notifications is so."""
     accepted = {(entry.actor, entry.id) for entry in stored.taken()}
     refused = {(entry.actor, entry.id) for entry in stored.of(Refusal)} - accepted
-    submitted = {_claims(record) for record in (*stored.done, *stored.unread)}
+    submitted = {claims_of(record) for record in (*stored.done, *stored.unread)}
     so: dict[Sending, set[Any]] = {Sending.ACCEPTED: accepted, Sending.REFUSED: refused, Sending.SENT: submitted}
     for desk, kept in stored.desks.items():
         for notification, state in kept.outbox:
@@ -257,7 +257,8 @@ def _allowed(stored: Stored) -> Iterator[str]:
 # --- what a record or an item speaks of -------------------------------------------------------------------------------
 
 
-def _claims(record: bytes) -> _Who | None:
+def claims_of(record: bytes) -> _Who | None:
+    """Whose it claims to be, and which; None if it is no notification."""
     notification = notification_of(record)
     return None if notification is None else (notification.head.fields.iss, notification.head.fields.id)
 

@@ -57,6 +57,8 @@ class StoredDesk:
     """Notifications of its own, and where they stand."""
     letters: list[tuple[str, int, int]]
     """Letters in effect: notification, part, and the count of the letter."""
+    lanes: dict[tuple[str, int], str]
+    """From which lane each of them came."""
     opened: dict[tuple[str, int], frozenset[str]]
     """What it has in clear of each letter: the labels of the compartments."""
     incidents: list[tuple[int, str]]
@@ -306,16 +308,19 @@ def read_desk(path: Path) -> StoredDesk:
 def stored_desk(database: apsw.Connection) -> StoredDesk:
     """What a desk has in its database."""
     letters = [
-        (str(name), int(str(part)), int(str(n)), json_decode(bytes(opened))["compartments"])
-        for name, part, n, opened in database.execute("SELECT id, part, n, opened FROM letter ORDER BY rowid")
+        (str(name), int(str(part)), int(str(n)), str(lane), json_decode(bytes(opened))["compartments"])
+        for name, part, n, lane, opened in database.execute(
+            "SELECT id, part, n, lane, opened FROM letter ORDER BY rowid"
+        )
     ]
     return StoredDesk(
         outbox=[
             (str(name), Sending(str(state)))
             for name, state in database.execute("SELECT id, state FROM outbox ORDER BY seq")
         ],
-        letters=[(name, part, n) for name, part, n, _ in letters],
-        opened={(name, part): frozenset(told) for name, part, _, told in letters},
+        letters=[(name, part, n) for name, part, n, *_ in letters],
+        lanes={(name, part): lane for name, part, _, lane, _ in letters},
+        opened={(name, part): frozenset(told) for name, part, _, _, told in letters},
         incidents=[
             (int(str(item)), str(reason))
             for item, reason in database.execute("SELECT item, reason FROM incident ORDER BY i")

@@ -37,7 +37,7 @@ def _on_kafka(kafka_cluster: KafkaCluster, monkeypatch: pytest.MonkeyPatch) -> N
         place = places[hub_folder(folder)]
         reading = read_stored_on_kafka(folder, place.connection, 1, place.names)
         with ThreadPoolExecutor(1) as beside:  # whoever asks may be in an event loop
-            return beside.submit(asyncio.run, reading).result()[0]
+            return beside.submit(asyncio.run, reading).result().lanes[0]
 
     monkeypatch.setattr(engines, "embedded", opened)
     for module in (tests.faults.checker, over_http, police):

@@ -20,7 +20,6 @@ from time import monotonic
 from broker.app import hub_folder
 from broker.cli.verify_folder import verify_folder
 from broker.errors import HubForked, KafkaNotFetched, StateUnreadable, ToolMissing
-from tests.faults.checker import check_stored
 from tests.faults.stored_on_kafka import read_stored_on_kafka
 from tests.faults.summary import Summary
 from tests.soak.kafka_harm import FAULTS, Harm, ready
@@ -92,12 +91,12 @@ class Soak:
 async def found_wrong(world: KafkaWorld, load: KafkaLoad) -> list[str]:
     """What does not hold of what is left when all is delivered and the hubs have ended."""
     try:
-        stored, copies = await read_stored_on_kafka(world.data, world.connection, len(world.hubs))
+        stored = await read_stored_on_kafka(world.data, world.connection, len(world.hubs))
     except StateUnreadable as error:  # two owners at once: their ledgers do not go together
         return [f"I4: {error}"]
-    wrong = [f"{fault.invariant}: {fault.what}" for fault in check_stored(stored, submitted=load.taken)]
+    wrong = [f"{fault.invariant}: {fault.what}" for fault in stored.faults(load.taken)]
     home = hub_folder(world.data)
-    for number, copy in enumerate(copies):
+    for number, copy in enumerate(stored.copies):
         if number:  # the other hub's: verified in the place of the first
             shutil.copyfile(copy, home / "hub.db")
         wrong += [f"I4: copy {number}: {found.where}: {found.what}" for found in verify_folder(world.data).findings]

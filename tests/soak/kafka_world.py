@@ -15,6 +15,7 @@ from broker.clock import SystemClock
 from broker.dev import KafkaCluster
 from broker.kafka.connection import Connection
 from broker.kafka.engine import on_kafka
+from broker.kafka.layout import LANES
 from broker.kafka.needs import Needs
 from broker.kafka.provisioning import apply
 from broker.settings import Retention
@@ -135,10 +136,10 @@ class KafkaWorld:
 
 async def found(world: KafkaWorld) -> None:
     """Make the topics, enter the hub in its directory, and register the desks."""
-    needs = Needs(desks=(), retention=Retention(), principal="hub")
+    needs = Needs(desks=(), retention=Retention(), principal="hub", lanes=LANES)
     _, left = await apply(world.connection, needs)
     assert not left.changes, left
-    opened = on_kafka(world.connection, Retention(), allow_unsafe_topics=False, lanes=1)
+    opened = on_kafka(world.connection, Retention(), allow_unsafe_topics=False, lanes=LANES)
     async with running(world.data, HUB, demo=True, clock=SystemClock(), engine=opened) as tellwise:
         for desk in DESKS:
             await tellwise.register(
