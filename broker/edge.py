@@ -15,7 +15,7 @@ from broker.numbered import Numbered
 from broker.ports import Record, Transport
 from broker.sealing.notification import SealedNotification
 from broker.topics import DIRECTORY, DOORS, INPUT, door_of, inbox
-from schemas import Mailbox
+from schemas import DeskId, Mailbox
 
 
 class LocalEdge:
@@ -64,14 +64,21 @@ class LocalEdge:
         if self._lanes == 1:
             await self.put(notifications)
             return
-        said: dict[int, list[bytes]] = {}
+        said: dict[DeskId, list[bytes]] = {}
         for publisher, notification in zip(publishers, notifications, strict=True):
-            said.setdefault(door_of(publisher, self._lanes), []).append(notification)
-        for door, together in said.items():
-            await self._transport.publish(DOORS, together, partition=door)
+            said.setdefault(publisher, []).append(notification)
+        for publisher, together in said.items():
+            await self.take_in(publisher, together)
+
+    async def take_in(self, publisher: DeskId, notifications: Sequence[bytes]) -> None:
+        """Append what one desk says, and is known to be in its form, to where it comes in."""
+        if self._lanes == 1:
+            await self.put(notifications)
+        else:
+            await self._transport.publish(DOORS, notifications, partition=door_of(publisher, self._lanes))
 
     async def put(self, records: Sequence[bytes]) -> None:
-        """Append to the first lane's input what is known to be in its form."""
+        """Append to the first lane's input, to which the directory's events come."""
         offsets = await self._transport.publish(INPUT, records)
         self.taken_to = max(self.taken_to, offsets[-1] + 1)
 

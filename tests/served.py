@@ -9,6 +9,7 @@ from broker.app import Tellwise, desk_folder, hub_folder, running
 from broker.client import Desk, Trust
 from broker.client.http_link import HttpLink
 from broker.client.keys import DeskKeys, load_desk_keys
+from broker.engines import OpenEngine
 from broker.ports import Clock
 from broker.sealing.entropy import system_entropy
 from broker.service import edge_open
@@ -39,7 +40,12 @@ class Served:
 
 @asynccontextmanager
 async def served(
-    folder: Path, clock: Clock, desks: Sequence[DeskPersona] = DESKS, *, http: Http | None = None
+    folder: Path,
+    clock: Clock,
+    desks: Sequence[DeskPersona] = DESKS,
+    *,
+    http: Http | None = None,
+    engine: OpenEngine | None = None,
 ) -> AsyncIterator[Served]:
     """Run the hub of *folder* and its edge, with these desks registered and open.
 
@@ -48,9 +54,10 @@ async def served(
         clock: Of the hub, its edge and the desks.
         desks: Who is here.
         http: How the edge is set; a free port by default.
+        engine: What the hub stands on.
     """
     async with AsyncExitStack() as stack:
-        tellwise = await stack.enter_async_context(running(folder, HUB, demo=True, clock=clock))
+        tellwise = await stack.enter_async_context(running(folder, HUB, demo=True, clock=clock, engine=engine))
         for desk in desks:
             known = tellwise.directory.desks.keys() | tellwise.directory.revoked.keys()
             if desk.name not in known:

@@ -102,7 +102,7 @@ same bytes may be handed over again as often as needed.""",
             head.check_fresh(parts.clock.now())
         except Rejected:
             raise Problem(_of_another_time(head.fields, parts.clock.now())) from None
-        await parts.edge.put([notification.to_bytes()])
+        await parts.edge.take_in(caller.id, [notification.to_bytes()])
         return JSONResponse({"id": head.fields.id}, 202)
 
 

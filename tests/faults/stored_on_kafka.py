@@ -30,9 +30,9 @@ from broker.state.rows import Rows
 from broker.state.vault import Vault
 from broker.topics import DOORS, INPUT, QUARANTINE, changelog
 from broker.transport.ledger_file import LedgerFile
-from schemas import DeskId, NotificationId
+from schemas import DeskId
 from schemas.strict import b64u_encode
-from tests.faults.checker import Fault, check_stored, claims_of
+from tests.faults.checker import Fault, Submitted, check_stored, claims_of
 from tests.faults.county import DIRECTORY_LOG, desk_db
 from tests.faults.stored import Remains, Stored, StoredDesk, directory_of, hub_keys, read_desk
 
@@ -40,7 +40,7 @@ _AT_ONCE = 1_000
 OURS = Names()
 Found = tuple[int, bytes | None, bytes | None]
 """Offset, key and value of a committed record."""
-Who = tuple[DeskId, NotificationId]
+Who = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class OnKafka:
     copies: Sequence[Path]
     """Files in which processes kept copies of the ledgers, each brought up to date."""
 
-    def faults(self, submitted: Iterable[Who] = ()) -> list[Fault]:
+    def faults(self, submitted: Iterable[Submitted] = ()) -> list[Fault]:
         """What each lane, and all together, leave behind that no honest hub does."""
         known = [_ids(lane) for lane in self.lanes]
         anywhere = set[Who]().union(*known)
@@ -173,7 +173,7 @@ class _Parts:
         return 0
 
     def _of_desk(self, name: DeskId, desk: StoredDesk, index: int) -> StoredDesk:
-        ids = [{who for record in (*lane.done, *lane.unread) if (who := claims_of(record))} for lane in self.taken]
+        ids = [_ids(lane) for lane in self.taken]
         theirs = [letter for letter in desk.letters if desk.lanes[letter[:2]] == self.origins[index]]
         return StoredDesk(
             outbox=[
@@ -193,7 +193,7 @@ def _own(records: Sequence[bytes], index: int) -> list[bytes]:
     return [record for record in records if index == 0 or not is_event(record)]
 
 
-def _ids(lane: Stored) -> set[Who]:
+def _ids(lane: "Stored | _Taken") -> set[Who]:
     return {who for record in (*lane.done, *lane.unread) if (who := claims_of(record)) is not None}
 
 

@@ -55,6 +55,7 @@ from tests.personas import (
     DeskPersona,
     Persona,
 )
+from tests.served import served
 
 LANES = 3
 
@@ -78,9 +79,9 @@ def home_of(tellwise: Tellwise, key: PersonKey) -> int:
     return place_of(Vault(tellwise.hub.premises.keys, system_entropy).person_id(key)) % LANES
 
 
-def identifier(tellwise: Tellwise, suits: Callable[[int], bool]) -> PersonKey:
-    """One that nobody has used, with such a home."""
-    keys = (PersonKey(scheme=PersonScheme.CRN, identifier=f"X-INVENTED-{number}") for number in count(100))
+def identifier(tellwise: Tellwise, suits: Callable[[int], bool], first: int = 100) -> PersonKey:
+    """One of those from number *first* on, with such a home."""
+    keys = (PersonKey(scheme=PersonScheme.CRN, identifier=f"X-INVENTED-{number}") for number in count(first))
     return next(key for key in keys if suits(home_of(tellwise, key)))
 
 
@@ -135,6 +136,21 @@ async def test_a_desk_that_was_told_answers_by_its_own_name_for_the_person(tmp_p
 
 
 @story
+async def test_what_is_said_over_http_finds_its_lane(tmp_path: Path) -> None:
+    async with served(tmp_path, MovedClock(), engine=several) as here:
+        police = here.desks[POLICE.name]
+        for persona in PEOPLE:
+            await police.publish(case_opened(persona))
+            await police.publish(moved(persona, to=BLACKBURN, old=PRESTON))
+        await here.tellwise.settled()
+        heard = await here.desks[BLACKBURN_CHILDREN.name].hear()
+
+    assert len(heard.letters) == len(PEOPLE)
+    assert heard.refused == 0
+    assert not of_kind(tmp_path, Refusal)
+
+
+@story
 async def test_two_identifiers_become_one_person_though_each_is_at_home_elsewhere(tmp_path: Path) -> None:
     async with hub_of_several(tmp_path) as here:
         home = home_of(here.tellwise, ONYX.key)
@@ -159,7 +175,7 @@ async def test_an_identifier_of_somebody_else_is_not_given_away(tmp_path: Path) 
         await here.say(POLICE.name, under(taken, case_opened(QUARTZ)))  # known by it already
         await here.say(POLICE.name, control(ONYX, "person.linked", PersonLinked(other=taken)))
         await here.say(POLICE.name, control(ONYX, "person.linked", PersonLinked(other=BASALT.key)))
-        free = identifier(here.tellwise, lambda lane: lane not in homes(here.tellwise, ONYX, BASALT))
+        free = identifier(here.tellwise, lambda lane: lane not in homes(here.tellwise, ONYX, BASALT), 500)
         await here.say(POLICE.name, control(ONYX, "person.linked", PersonLinked(other=free)))
         await here.say(POLICE.name, control(BASALT, "person.linked", PersonLinked(other=free)))  # too late
 
