@@ -25,6 +25,10 @@ from broker.turning import LANES, THE_DOORS, Role
 PAUSE_TAKING_S = 5.0
 """The longest wait before a lane that was lost is taken anew: others wait for it."""
 
+FENCED_MOST = 3
+FENCED_WITHIN_S = 60.0
+"""So often within so long, and it is an alarm."""
+
 _LOOK_S = 0.02
 
 
@@ -53,6 +57,7 @@ class Hub:
         self._is_caught_up = False
         self._ended = False
         self._is_away = False
+        self._fenced_s: list[float] = []
 
     async def run(self) -> None:
         """Own lanes until `stop`.
@@ -92,10 +97,17 @@ class Hub:
             async with self._transport.lanes(places) as events, _Served(self._common.stopping) as served:
                 await served.all_of(events, lambda lane: self._serve(lane, role))
         except Fenced:
-            telemetry.emit(telemetry.Event.LANE_FENCED, level=logging.WARNING)
+            self._say_fenced()
         except EngineAway:
             self._is_away = True
             telemetry.emit(telemetry.Event.LANE_PAUSED, level=logging.ERROR, lane=role.topic)
+
+    def _say_fenced(self) -> None:
+        """Once may be a process that slept. Again and again, somebody who should not be there writes for our lanes."""
+        now_s = self._common.clock.steady_s()
+        self._fenced_s = [at_s for at_s in self._fenced_s if now_s - at_s < FENCED_WITHIN_S] + [now_s]
+        level = logging.CRITICAL if len(self._fenced_s) >= FENCED_MOST else logging.WARNING
+        telemetry.emit(telemetry.Event.LANE_FENCED, level=level)
 
     async def _serve(self, lane: Lane, role: Role) -> None:
         telemetry.emit(telemetry.Event.LANE_TAKEN, lane=lane.name)

@@ -6,7 +6,7 @@ transaction, and only then believe it. The committed position is the only truth 
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -30,8 +30,11 @@ class Role:
     """What the lanes over a topic do with what comes there."""
 
     topic: str
-    plan: Callable[[Sequence[Record], Before, Premises, datetime], Plan]
     keeps_ledgers: bool
+
+    def plan(self, records: Sequence[Record], before: Before, premises: Premises, reading: datetime) -> Plan:
+        """Plan a turn."""
+        return (plan if self.keeps_ledgers else route)(records, before, premises, reading)
 
     def logs(self, premises: Premises) -> tuple[str, ...]:
         """The ledgers that such a lane writes."""
@@ -40,10 +43,10 @@ class Role:
         return (premises.lane, premises.directory_log) if premises.index == 0 else (premises.lane,)
 
 
-LANES = Role(INPUT, plan, keeps_ledgers=True)
+LANES = Role(INPUT, keeps_ledgers=True)
 """They decide, each about the persons that are at home there."""
 
-THE_DOORS = Role(DOORS, route, keeps_ledgers=False)
+THE_DOORS = Role(DOORS, keeps_ledgers=False)
 """They find the lane, in a hub that has several."""
 
 
@@ -110,7 +113,7 @@ class Turning:
 
     def dry_run(self, record: bytes) -> list[Entry]:
         """The entries that a record would make; nothing is committed."""
-        planned = self._as_if(plan, record)
+        planned = self._as_if(LANES, record)
         lane = (batch for batch in planned.batches if batch.log == self._premises.lane)
         return [read_entry(leaf.entry) for batch in lane for leaf in batch.leaves]
 
@@ -118,12 +121,12 @@ class Turning:
         """Which lane a record would be passed on to by a door; nothing is committed."""
         if self._premises.is_alone:
             return 0
-        ((_, index), _) = self._as_if(route, record).passed[0]
+        ((_, index), _) = self._as_if(THE_DOORS, record).passed[0]
         return index
 
-    def _as_if(self, of: Callable[[Sequence[Record], Before, Premises, datetime], Plan], record: bytes) -> Plan:
+    def _as_if(self, role: Role, record: bytes) -> Plan:
         before = Before(Rows(self._lane, self._vault, self._remembered), self.directory, self._frontiers, [], {})
-        return of([Record("", 0, self.read_to, record)], before, self._premises, self._clock.now())
+        return role.plan([Record("", 0, self.read_to, record)], before, self._premises, self._clock.now())
 
     async def _commit(self, planned: Plan, notes: dict[str, bytes], records: Sequence[Record]) -> None:
         with telemetry.timed(telemetry.Duration.COMMIT_LASTED):

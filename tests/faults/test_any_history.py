@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from broker import hub
+from broker import turning
 from broker.errors import FolderUnusable
 from broker.ledger.entries import Acknowledgement, Collection, Disclosure, Refusal, Repeat, Return
 from broker.lifecycle import Before, Plan, Premises, accept, control, decide, plan, reach, record, turn
@@ -189,7 +189,7 @@ def read_a_turn_backwards(patch: pytest.MonkeyPatch) -> None:
     def backwards(records: Any, before: Before, premises: Premises, reading: Any) -> Plan:
         return plan(records[::-1], before, premises, reading)
 
-    patch.setattr(hub, "plan", backwards)
+    patch.setattr(turning, "plan", backwards)
 
 
 def forget_what_was_seen(patch: pytest.MonkeyPatch) -> None:

@@ -271,7 +271,7 @@ def test_a_hub_that_is_behind_says_so_and_what_it_took_is_not_lost(
             go_on.wait(20)
             return plan(*args)  # type: ignore[arg-type]
 
-        monkeypatch.setattr("broker.hub.plan", slowly)
+        monkeypatch.setattr("broker.turning.plan", slowly)
         events = [here.event(US, moved(ONYX, to=BLACKBURN, old=PRESTON)) for _ in range(6)]
         answers = [here.publish(token, event) for event in events]
         ready = here.ask("GET", "/ready")

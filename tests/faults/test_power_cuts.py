@@ -19,7 +19,7 @@ import apsw
 import pytest
 
 import broker.client.store
-import broker.hub
+import broker.serving
 import broker.transport.embedded
 from broker.client import Desk, Draft
 from broker.clock import SystemClock
@@ -100,7 +100,7 @@ def on_that_disk(
     with power_cut_disk(lies=lies) as disk, monkeypatch.context() as patch:
         patch.setattr(broker.transport.embedded, "open_database", open_as(weaken))
         patch.setattr(broker.client.store, "open_database", open_as(weaken))
-        patch.setattr(broker.hub, "RECORDS_MAX", 3)
+        patch.setattr(broker.serving, "RECORDS_MAX", 3)
         yield disk
 
 
