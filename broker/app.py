@@ -265,7 +265,8 @@ async def _begun(tellwise: Tellwise) -> list[asyncio.Task[None]]:
     held = asyncio.create_task(tellwise.hub.until_caught_up_or_held())
     coming: set[asyncio.Task[Any]] = {held}
     if tellwise.elsewhere is not None:
-        coming.add(asyncio.create_task(tellwise.elsewhere.founded()))
+        digest = tellwise.hub.premises.policies.bundle.digest
+        coming.add(asyncio.create_task(tellwise.elsewhere.founded(digest)))
     try:
         await asyncio.wait(coming, return_when=asyncio.FIRST_COMPLETED)
         if held.done() and not await held:

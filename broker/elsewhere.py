@@ -1,4 +1,4 @@
-"""What the processes did that share a hub's lane with this one, as the engine below shows it."""
+"""What the processes did that share a hub's lanes with this one, as the engine below shows it."""
 
 import asyncio
 from contextlib import suppress
@@ -14,7 +14,7 @@ LOOK_S = 0.5
 
 
 class Elsewhere:
-    """The directory as its topic has it, and how far the lane is, whoever owns it."""
+    """The directory as its topic has it, and how far the lanes are, whoever owns them."""
 
     def __init__(self, engine: Engine, key: VerifyKey) -> None:
         """Nothing is known yet. *key* is the directory's."""
@@ -34,13 +34,16 @@ class Elsewhere:
         await self._topic.enter(event)
         await self.standing()
 
-    async def founded(self) -> None:
-        """Wait until the hub is founded, and it is known how far its lane is."""
+    async def founded(self, policy: str) -> None:
+        """Wait until the hub is founded and these policies are in force, and it is known how far its lanes are.
+
+        What desks say before that would lie in an input before the event by which it may be decided.
+        """
         while True:
             with suppress(TellwiseError):
-                is_founded = (await self.standing()).founded is not None
+                standing = await self.standing()
                 self.behind = await self._engine.behind()
-                if is_founded and self.behind is not None:
+                if standing.founded is not None and standing.policy == policy and self.behind is not None:
                     return
             await asyncio.sleep(LOOK_S)
 

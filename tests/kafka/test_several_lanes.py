@@ -12,6 +12,7 @@ import pytest
 from broker.app import Tellwise, running
 from broker.care.verification import verify_hub
 from broker.dev import KafkaCluster
+from broker.elsewhere import LOOK_S, Elsewhere
 from broker.errors import ClusterUnfit, SettingsRefused
 from broker.topics import DOORS, INPUT
 from tests.contracts.clock import MovedClock
@@ -68,6 +69,22 @@ def test_a_hub_has_the_lanes_that_it_was_founded_with(kafka_cluster: KafkaCluste
         return lanes
 
     assert asyncio.run(bounded(tale())) == 2
+
+
+def test_nobody_is_let_in_before_the_policies_at_hand_are_in_force(kafka_cluster: KafkaCluster, tmp_path: Path) -> None:
+    async def tale() -> bool:
+        place = await place_on(kafka_cluster, LANES)
+        async with county(tmp_path, MovedClock(), (), engine=place.engine) as here:
+            engine, premises = here.tellwise.engine, here.tellwise.hub.premises
+            elsewhere = Elsewhere(engine, premises.keys.directory_key)
+            with_others = asyncio.create_task(elsewhere.founded("sha256:" + "0" * 64))
+            await elsewhere.founded(premises.policies.bundle.digest)
+            await asyncio.wait([with_others], timeout=2 * LOOK_S)
+            is_let_in = with_others.done()
+            with_others.cancel()
+            return is_let_in
+
+    assert not asyncio.run(bounded(tale()))
 
 
 def test_a_cluster_with_too_few_partitions_is_refused(kafka_cluster: KafkaCluster, tmp_path: Path) -> None:
