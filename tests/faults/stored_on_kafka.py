@@ -6,6 +6,7 @@ Lane by lane, so that each is checked like the only lane of a hub in a file.
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 
@@ -127,7 +128,7 @@ class _Reading:
         return _Taken(done, [value or b"" for *_, value in found[len(done) :]], rows)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Parts:
     """What all lanes share, and what of it is one lane's. What is nobody's is the first one's, to be found there."""
 
@@ -165,15 +166,26 @@ class _Parts:
         origin, _, _ = parse_proof(Item.from_bytes(value).proof).note.partition(b"\n")
         return self.origins.index(origin.decode())
 
+    @cached_property
+    def _refusals(self) -> Mapping[str, int]:
+        """Which lane refused what, by its digest."""
+        return {
+            entry.raw: index
+            for index, (entries, _) in enumerate(self.ledgers)
+            for _, data in entries
+            if isinstance(entry := read_entry(data), Refusal)
+        }
+
+    @cached_property
+    def _ids(self) -> Sequence[set[Who]]:
+        """Of which notifications something came to each lane."""
+        return [_ids(lane) for lane in self.taken]
+
     def _refused_by(self, sealed: bytes) -> int:
-        raw = b64u_encode(sha256(open_detail(sealed, self.keys.state)).digest())
-        for index, (entries, _) in enumerate(self.ledgers):
-            if any(isinstance(entry := read_entry(data), Refusal) and entry.raw == raw for _, data in entries):
-                return index
-        return 0
+        return self._refusals.get(b64u_encode(sha256(open_detail(sealed, self.keys.state)).digest()), 0)
 
     def _of_desk(self, name: DeskId, desk: StoredDesk, index: int) -> StoredDesk:
-        ids = [_ids(lane) for lane in self.taken]
+        ids = self._ids
         theirs = [letter for letter in desk.letters if desk.lanes[letter[:2]] == self.origins[index]]
         return StoredDesk(
             outbox=[
