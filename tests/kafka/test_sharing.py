@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaConnectionError
 
 from broker.errors import Fenced, OutcomeUnknown, StateUnreadable
 from broker.kafka.lane import KafkaLane
@@ -21,6 +20,7 @@ from broker.transport.events import Events
 from tests.contracts.engine import INBOX, LANE, LOG, frontier, owned, still_waits, story, turn
 from tests.contracts.kafka_engine import SESSION_S, Kafka
 from tests.contracts.lane_contract import DANA, ENTRIES, whole_turn
+from tests.kafka.breaks import lost
 
 ROOT = Path(__file__).parents[2]
 DOORS = [("outbox.http", index) for index in range(4)]
@@ -109,25 +109,12 @@ class TestSharing(Kafka):
 
     @pytest.mark.parametrize("reply_lost", [True, False])
     @story
-    async def test_the_next_owner_knows_whether_a_commit_happened(
-        self, monkeypatch: pytest.MonkeyPatch, *, reply_lost: bool
-    ) -> None:
-        monkeypatch.setattr("broker.kafka.producing.ANSWERS_WITHIN_S", 1)
+    async def test_the_next_owner_knows_whether_a_commit_happened(self, *, reply_lost: bool) -> None:
         async with self.opened() as here:
             async with owned(here) as (lane, _):
                 assert isinstance(lane, KafkaLane)
                 client = lane._producer._producer.client
-                send_really = client.send
-
-                async def cut(node: int, request: object, **more: object) -> object:
-                    if type(request).__name__ == "EndTxnRequest":
-                        if reply_lost:
-                            await send_really(node, request, **more)
-                        raise KafkaConnectionError
-                    return await send_really(node, request, **more)
-
-                monkeypatch.setattr(client, "send", cut)
-                with pytest.raises(OutcomeUnknown):
+                with lost(client, "EndTxnRequest", took_effect=reply_lost), pytest.raises(OutcomeUnknown):
                     await turn(lane, whole_turn)
             async with owned(here) as (anew, _):
                 happened = anew.position == 2
