@@ -28,7 +28,7 @@ TOPICS = INPUTS | {changelog(topic): count for topic, count in INPUTS.items()} |
 SESSION_S = 2.0
 
 
-class _RivalNames(Names):
+class RivalNames(Names):
     """Of a process that is in another group: it is given every lane, whoever else thinks to own it."""
 
     @property
@@ -71,7 +71,7 @@ class Kafka(Engine):
     @asynccontextmanager
     async def rival(self) -> AsyncIterator[Transport]:
         bootstrap, prefix = _found(self.folder)
-        transport = KafkaTransport(Connection(bootstrap), _RivalNames(prefix), session_s=SESSION_S)
+        transport = KafkaTransport(Connection(bootstrap), RivalNames(prefix), session_s=SESSION_S)
         try:
             yield transport
         finally:
