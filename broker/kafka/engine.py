@@ -24,9 +24,9 @@ from broker.ports import Clock, Partition, RowKey, SealedRow, Table
 from broker.settings import HubSettings, Retention
 from broker.state.doors import Seen, Sent
 from broker.state.vault import Vault
-from broker.topics import DIRECTORY, DOORS, LEDGER, QUARANTINE, changelog, inbox
+from broker.topics import DIRECTORY, DOORS, LEDGER, QUARANTINE, changelog, inbox, outbox
 from broker.transport.ledger_reader import LedgerReader
-from schemas import Mailbox
+from schemas import DeskId, Mailbox
 
 _NAMED_MOST = 5
 
@@ -121,6 +121,7 @@ def on_kafka(
     allow_unsafe_topics: bool,
     names: Names | None = None,
     lanes: int | None = None,
+    writing: Sequence[DeskId] = (),
 ) -> OpenEngine:
     """What opens the engine of a hub on a Kafka.
 
@@ -130,6 +131,7 @@ def on_kafka(
         allow_unsafe_topics: Whether the hub starts on topics that would not keep what they are given.
         names: What the hub's things are called there.
         lanes: How many lanes a hub gets that never ran, and one that did must have; None: it need not be said.
+        writing: Desks that write to topics of their own.
     """
     called = names or Names()
     make_room = _maker(connection, retention, called)
@@ -147,6 +149,8 @@ def on_kafka(
                 write_whole(home / ON_KAFKA, b"")
             own = [DIRECTORY, LEDGER, QUARANTINE, *inputs(count), *map(changelog, inputs(count))]
             own += [inbox(desk.mailbox) for desk in directory.desks.values()]
+            said = [outbox(directory.desks[desk].mailbox) for desk in writing if desk in directory.desks]
+            own += [*said, *map(changelog, said)]
             await refuse_lacking(connection, called, dict.fromkeys((LEDGER, *inputs(count)), count))
             if not allow_unsafe_topics:
                 await _refuse_unsafe(connection, called, own)
@@ -165,7 +169,10 @@ def as_set(settings: HubSettings, path: Path, *, allow_unsafe_topics: bool) -> O
     """
     connection = _connection(settings, path)
     lanes = None if settings.kafka is None else settings.kafka.lanes
-    return on_kafka(connection, settings.retention, allow_unsafe_topics=allow_unsafe_topics, lanes=lanes)
+    writing = () if settings.kafka is None else settings.kafka.writing_desks
+    return on_kafka(
+        connection, settings.retention, allow_unsafe_topics=allow_unsafe_topics, lanes=lanes, writing=writing
+    )
 
 
 def transport_as_set(settings: HubSettings, path: Path) -> tuple[KafkaTransport, MakeRoom]:

@@ -16,8 +16,8 @@ from broker.dev import KafkaCluster
 from broker.errors import StateUnreadable
 from broker.kafka.names import Names
 from broker.kafka.producing import LaneProducer, Outgoing
+from broker.ports import Partition
 from broker.topics import INPUT, LEDGER, changelog
-from broker.transport.records import Partition
 from tests.contracts.clock import MovedClock
 from tests.contracts.kafka_engine import RivalNames
 from tests.faults.county import HUB, LANE, ONYX, case_opened, county, moved

@@ -1,6 +1,7 @@
 """On three nodes nothing is unsafe that was provisioned, and whatever somebody changes afterwards is found."""
 
 import asyncio
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,17 +10,26 @@ from typing import NamedTuple
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
+from broker.app import hub_folder
+from broker.care.manifest import TRUST
 from broker.dev import KafkaCluster
-from broker.errors import ClusterUnfit
+from broker.errors import ClusterUnfit, UnsafeTopics
 from broker.kafka.administration import Administration, administered
 from broker.kafka.connection import Connection
-from broker.kafka.layout import Shape, Topic, topics
+from broker.kafka.engine import as_set
+from broker.kafka.layout import DeskOnKafka, Shape, Topic, topics
 from broker.kafka.needs import Needs
 from broker.kafka.provisioning import Plan, apply, ensure_desk, plan
 from broker.kafka.safety import unsafe
-from broker.settings import Retention
+from broker.kafka.transport import KafkaTransport
+from broker.settings import HubSettings, Kafka, Retention
 from broker.topics import DIRECTORY, INPUT, LEDGER, QUARANTINE, changelog, inbox, outbox
+from schemas import DeskId, Mailbox
+from tests import personas
+from tests.contracts.clock import MovedClock
 from tests.contracts.kafka_clients import LONGEST_S, run, until
+from tests.faults.county import HUB, county
+from tests.faults.stored import directory_topic
 from tests.kafka.stories import HOUSING, POLICE, a_mailbox, as_admin
 
 NEEDS = Needs(desks=[POLICE, HOUSING], retention=Retention(), principal="hub")
@@ -138,6 +148,46 @@ def test_a_topic_that_is_missing_or_has_too_few_copies_or_partitions_is_found(th
     assert f"topic `{said}` has 2 partitions, and 1 are used" in planned.by_hand
 
 
+def test_no_hub_begins_while_the_topics_of_a_desk_that_writes_itself_are_missing_or_unsafe(
+    three_nodes: KafkaCluster, tmp_path: Path
+) -> None:
+    reached = Connection(three_nodes.bootstrap)
+    mailbox = asyncio.run(registered(tmp_path))
+    desk, rows = DeskOnKafka(mailbox), changelog(outbox(mailbox))
+    needs = replace(NEEDS, desks=[desk])
+    home = tmp_path / "elsewhere"
+    home.mkdir()
+    shutil.copyfile(hub_folder(tmp_path) / TRUST, home / TRUST)
+    kafka = Kafka(bootstrap=three_nodes.bootstrap, writing_desks=(personas.POLICE.name, DeskId("not-here-yet")))
+    opens = as_set(HubSettings(hub=HUB, kafka=kafka), tmp_path / "tellwise.toml", allow_unsafe_topics=False)
+
+    async def why_not() -> str:
+        with pytest.raises(UnsafeTopics) as refused:
+            await opens(home, MovedClock())
+        return str(refused.value)
+
+    async def story() -> list[str]:
+        await apply(reached, needs)
+        transport = KafkaTransport(reached)
+        await transport.publish(DIRECTORY, directory_topic(tmp_path))
+        await transport.close()
+        refused = [await why_not()]
+        await apply(reached, replace(needs, desks=[replace(desk, writes=True)]))
+        await (await opens(home, MovedClock())).close()
+        async with administered(reached) as cluster:
+            await cluster.configure({rows: {"cleanup.policy": "delete"}})
+        await until(lambda: unsafe(reached, [rows]))
+        return [*refused, await why_not()]
+
+    refused = run(story)
+
+    said = outbox(mailbox)
+    assert refused == [
+        f"topic `{said}` is not there, or we are not shown it; topic `{rows}` is not there, or we are not shown it",
+        f"topic `{rows}` removes rows of state that are in force: it is not compacted alone (`cleanup.policy`)",
+    ]
+
+
 def test_a_cluster_whose_transactions_stand_on_one_node_is_told_so(three_nodes: KafkaCluster) -> None:
     shown = run(lambda: plan(Connection(three_nodes.bootstrap), NEEDS))
 
@@ -180,6 +230,12 @@ def test_a_kafka_that_asks_for_certificates_and_for_no_rights_is_refused(
         cluster.down(remove=True)
 
     assert made == []
+
+
+async def registered(folder: Path) -> Mailbox:
+    """A hub that has run, here in a file, and the mailbox of its one desk."""
+    async with county(folder, MovedClock(), [personas.POLICE]) as here:
+        return here.tellwise.directory.desk(personas.POLICE.name).mailbox
 
 
 async def is_safe(reached: Connection) -> bool:
