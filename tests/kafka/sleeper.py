@@ -22,9 +22,9 @@ async def main(folder: Path) -> None:
     transport = Kafka().make(folder, MovedClock())
     async with owned(transport) as (lane, _):
         await turn(lane, whole_turn)
-        _say("owned")
         loop = asyncio.get_running_loop()
-        before_s = loop.time()
+        before_s = loop.time()  # whoever hears us may stop us at once
+        _say("owned")
         while loop.time() - before_s < 10 * _TICK_S:  # else we have slept: it is long since the last tick
             before_s = loop.time()
             await asyncio.sleep(_TICK_S)
