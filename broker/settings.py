@@ -126,6 +126,10 @@ class Cluster(_Settings):
         return self
 
 
+Inboxes = Literal["topics", "shared"]
+"""Where the inboxes of a hub on Kafka lie."""
+
+
 class Kafka(Cluster):
     """How the Kafka is reached on which the hub runs."""
 
@@ -138,14 +142,27 @@ class Kafka(Cluster):
     writing_desks: tuple[DeskIdField, ...] = ()
     """Desks that write to a topic of their own, and do not come through the hub's edge. They stand here, and are no
     option of a command, because whoever forgot one would take that desk's right away."""
+    inboxes: Inboxes = "topics"
+    """`topics`: each inbox is a topic of its own, which its desk may read on Kafka itself; at most 1,000 desks.
+    `shared`: all inboxes lie in one topic that the hub alone reads, and each desk hears at the hub's edge. For the life
+    of the hub: it does not start where inboxes of the other kind lie."""
 
 
 class DeskKafka(Cluster):
-    """How the Kafka of the hub is reached, for a desk that hears there. Its certificate names its mailbox."""
+    """How the Kafka of the hub is reached, for a desk that hears or writes there. Its certificate names its mailbox."""
 
+    hears: bool = True
+    """Whether adapters of this desk hear there. Not with a hub whose `inboxes` are `shared`: those are heard at
+    `hub_url` alone."""
     writes: bool = False
     """Whether this desk writes there too, to a topic of its own; the hub's operator must have named it among
     `writing_desks`. Otherwise what it says goes to `hub_url`."""
+
+    @model_validator(mode="after")
+    def _is_for_something(self) -> Self:
+        if not self.hears and not self.writes:
+            raise PydanticCustomError("for_nothing", "neither `hears` nor `writes`: then this table is for nothing")
+        return self
 
 
 class Telemetry(_Settings):

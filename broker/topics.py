@@ -45,6 +45,10 @@ def changelog(topic: str) -> str:
     return f"changelog.{topic}"
 
 
+INBOXES = "inboxes"
+"""Where all inboxes lie on an engine on which they share a topic. Above an engine nobody knows it: see `inbox`."""
+
+
 def inbox(mailbox: Mailbox) -> str:
     """The topic of a desk's inbox."""
     return f"inbox.{mailbox}"

@@ -1,4 +1,4 @@
-"""Whether the lane's producer slows down when what it sends is for many inboxes: each is a topic of its own."""
+"""Whether the lane's producer slows down when what it sends is for many inboxes, of either kind."""
 
 import asyncio
 import time
@@ -10,7 +10,7 @@ from aiokafka.client import AIOKafkaClient
 from broker.errors import EngineAway
 from broker.kafka.administration import administered
 from broker.kafka.connection import Connection
-from broker.kafka.layout import Shape, inbox_topic
+from broker.kafka.layout import DeskOnKafka, Shape, desk_topics
 from broker.kafka.names import Names
 from broker.kafka.producing import LaneProducer, Outgoing
 from broker.kafka.showing import shown
@@ -42,7 +42,7 @@ async def measure_inboxes(
 
     Args:
         connection: The Kafka.
-        names: With the topics of a hub; the inboxes are made, and go with them.
+        names: With the topics of a hub. Inboxes that are topics are made, and go with them.
         letter: What each letter is.
         inboxes: How many there are.
         letters: How many go in one turn.
@@ -54,10 +54,10 @@ async def measure_inboxes(
     mailboxes = [Mailbox(f"bench-{number}") for number in range(inboxes)]
     shape = Shape(Retention(), copies=1, names=names)
     async with administered(connection) as cluster:
-        made = [inbox_topic(mailbox, shape) for mailbox in mailboxes]
+        made = [topic for mailbox in mailboxes for topic in desk_topics(DeskOnKafka(mailbox), shape)]
         await cluster.make(made)
-        for topic in made:
-            while not await cluster.has_leaders(topic.name):  # noqa: ASYNC110
+        for topic in {names.place((inbox(mailbox), 0)).topic for mailbox in mailboxes}:
+            while not await cluster.has_leaders(topic):  # noqa: ASYNC110
                 await asyncio.sleep(_LOOK_S)  # no event tells it
     lane = (INPUT, 0)
     began_s = time.perf_counter()
@@ -90,8 +90,12 @@ async def _shown(connection: Connection, turn: Sequence[Outgoing]) -> None:
 
 
 def _turn(names: Names, mailboxes: Sequence[Mailbox], letter: bytes, letters: int) -> list[Outgoing]:
-    places = [names.place((inbox(mailbox), 0)) for mailbox in mailboxes]
-    return [Outgoing(places[number % len(places)], letter) for number in range(letters)]
+    inboxes = [inbox(mailbox) for mailbox in mailboxes]
+    places = [(names.place((topic, 0)), names.headers(topic)) for topic in inboxes]
+    return [
+        Outgoing(place, letter, headers=headers)
+        for place, headers in (places[number % len(places)] for number in range(letters))
+    ]
 
 
 async def _rate(producer: LaneProducer, turn: Sequence[Outgoing], seconds: float) -> float:

@@ -11,17 +11,20 @@ from pathlib import Path
 
 from broker.bench.cores import one_core
 from broker.bench.hops import Passed, hop
-from broker.bench.inboxes import measure_inboxes
+from broker.bench.inboxes import Spread, measure_inboxes
 from broker.bench.path import COMPARTMENTS, DESKS, Rate, World, measure_path, world
 from broker.bench.processes import measure_processes
 from broker.kafka.connection import Connection
 from broker.kafka.throwaway import engine_of, throwaway
 from broker.serving import RECORDS_MAX
+from broker.settings import Inboxes
 from broker.topics import inbox
 
 INBOXES = 1_000
 LETTERS_A_TURN = RECORDS_MAX * DESKS
 """Of a hub that has much to do."""
+KINDS: dict[Inboxes, str] = {"topics": "each a topic", "shared": "in one topic"}
+"""Where inboxes may lie."""
 _RECORDS_A_SECOND = 2_000
 """So many lie there for the hops: a few tens of megabytes. Who is through with them sooner is measured on those."""
 
@@ -42,7 +45,8 @@ def measure_on_kafka(
         `transactions_…`, `faststream_…`: `records_per_second` and `records_per_cpu_second` of a bare aiokafka loop with
         transactions, and of FastStream's `@publisher` with `ACK_FIRST`; the records are letters of the same run.
         `against_plain_transactions`, `against_faststream`: letters a second over those.
-        `warm_up_s`: until readers are shown a lane's first turn, for all inboxes. `letters_per_second_10_inboxes`,
+        For inboxes that are topics, and with `shared_` before the name for those that share one: `warm_up_s`: until
+        readers are shown a lane's first turn, for all inboxes. `letters_per_second_10_inboxes`,
         `letters_per_second_N_inboxes`, and `against_10_inboxes`, the one over the other: one producer, without a hub.
         `one_process_…`, `two_processes_…`: `letters_per_second` and `letters_per_cpu_second` of a hub of several lanes,
         and `two_against_one_process`: the one over the other, by CPU seconds.
@@ -76,11 +80,13 @@ async def _measured(
         plain = await between.by_transactions(seconds)
         said("FastStream's publisher")
         faststream = await between.by_faststream(seconds)
-    said(f"{inboxes:,} inboxes")
-    async with throwaway(connection) as names:
-        spread = await measure_inboxes(
-            connection, names, letters[0], inboxes=inboxes, letters=LETTERS_A_TURN, seconds=seconds
-        )
+    spread = {}
+    for kind, where in KINDS.items():
+        said(f"{inboxes:,} inboxes, {where}")
+        async with throwaway(connection, inboxes=kind) as names:
+            spread[kind] = await measure_inboxes(
+                connection, names, letters[0], inboxes=inboxes, letters=LETTERS_A_TURN, seconds=seconds
+            )
     letters_per_second = rate.notifications_per_second * DESKS
     return {
         "desks": DESKS,
@@ -96,10 +102,8 @@ async def _measured(
         "against_faststream": round(letters_per_second / faststream.per_second, 3),
         "inboxes": inboxes,
         "letters_a_turn": LETTERS_A_TURN,
-        "warm_up_s": round(spread.warm_up_s, 2),
-        "letters_per_second_10_inboxes": round(spread.few_per_second, 1),
-        f"letters_per_second_{inboxes}_inboxes": round(spread.many_per_second, 1),
-        "against_10_inboxes": round(spread.many_per_second / spread.few_per_second, 3),
+        **_spread("", spread["topics"], inboxes),
+        **_spread("shared_", spread["shared"], inboxes),
     }
 
 
@@ -117,6 +121,15 @@ async def _letters(here: World) -> list[bytes]:
     """Items of an inbox as they lie there; the first two may be keys."""
     records = await here.tellwise.transport.read(inbox(here.told[0]), 0, 100, 1_000)
     return [record.value for record in records[-50:]]
+
+
+def _spread(kind: str, spread: Spread, inboxes: int) -> dict[str, float]:
+    return {
+        f"{kind}warm_up_s": round(spread.warm_up_s, 2),
+        f"{kind}letters_per_second_10_inboxes": round(spread.few_per_second, 1),
+        f"{kind}letters_per_second_{inboxes}_inboxes": round(spread.many_per_second, 1),
+        f"{kind}against_10_inboxes": round(spread.many_per_second / spread.few_per_second, 3),
+    }
 
 
 def _as_figures(name: str, passed: Passed) -> dict[str, float]:

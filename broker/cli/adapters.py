@@ -45,7 +45,7 @@ async def _run(name: str, config: Path) -> None:
     settings = load_settings(config, DeskSettings)
     adapter = find_adapter(name)
     own = check_settings(settings.adapter.get(name, {}), adapter.settings, f"{config}, [adapter.{name}]")
-    connection = kafka_of(settings, config)
+    connection = kafka_of(settings, config) if settings.kafka is not None and settings.kafka.hears else None
     way = LinkBroker if connection is None else partial(InboxBroker, connection)
     stop = asyncio.Event()
     for which in (signal.SIGINT, signal.SIGTERM):

@@ -63,7 +63,7 @@ async def open_desk(settings: DeskSettings, path: Path) -> AsyncIterator[Desk]:
 
 
 def kafka_of(settings: DeskSettings, path: Path) -> "Connection | None":
-    """The Kafka at which this desk hears; None if it hears at the hub's edge.
+    """The Kafka at which this desk hears or writes; None if it comes to the hub's edge alone.
 
     Raises:
         SettingsRefused: a certificate cannot be used.

@@ -28,9 +28,11 @@ _ON_KAFKA = (
     "aiokafka, transactions: {transactions_records_per_second}/s, {transactions_records_per_cpu_second} a CPU second",
     "FastStream's publisher: {faststream_records_per_second}/s, {faststream_records_per_cpu_second} a CPU second",
     "letters against records: {against_plain_transactions} for transactions, {against_faststream} for FastStream",
-    "one lane, turns of {letters_a_turn} letters, no hub: ready for {inboxes} inboxes after {warm_up_s} s",
-    "{letters_per_second_few_inboxes} letters/s to 10 inboxes, {letters_per_second_many_inboxes} to {inboxes}",
-    "all inboxes against 10: {against_10_inboxes}",
+    "one lane, turns of {letters_a_turn} letters, no hub",
+    "inboxes that are topics: ready for {inboxes} after {warm_up_s} s",
+    "{few} letters/s to 10 inboxes, {many} to {inboxes}; all against 10: {against_10_inboxes}",
+    "inboxes that share one topic: ready for {inboxes} after {shared_warm_up_s} s",
+    "{shared_few} letters/s to 10 inboxes, {shared_many} to {inboxes}; all against 10: {shared_against_10_inboxes}",
     "four lanes, one process: {one_process_letters_per_second}/s, {one_process_letters_per_cpu_second} a CPU second",
     "two processes: {two_processes_letters_per_second}/s, {two_processes_letters_per_cpu_second} a CPU second of both",
     "two against one, a CPU second: {two_against_one_process}",
@@ -77,8 +79,9 @@ def _spread(figures: dict[str, float]) -> dict[str, float]:
     """The figures whose names hold a number."""
     count = int(figures["inboxes"])
     return {
-        "letters_per_second_few_inboxes": figures["letters_per_second_10_inboxes"],
-        "letters_per_second_many_inboxes": figures[f"letters_per_second_{count}_inboxes"],
+        f"{kind}{name}": figures[f"{kind}letters_per_second_{number}_inboxes"]
+        for kind in ("", "shared_")
+        for name, number in (("few", 10), ("many", count))
     }
 
 

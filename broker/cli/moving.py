@@ -50,6 +50,9 @@ def import_(source: Path, config: Path, admin: tuple[Path | None, Path | None], 
     settings = load_settings(config, HubSettings)
     if settings.kafka is None:
         raise SettingsRefused(f"`{config}`: `kafka` is missing")
+    if settings.kafka.inboxes == "shared":
+        why = "the inboxes of a hub that moves are topics: what lies in them keeps its numbers"
+        raise SettingsRefused(f"`{config}`: `kafka.inboxes`: {why}")
     connection = connection_as(settings.kafka, config, *admin)
     home = hub_folder(beside(config, settings.data))
     days = settings.retention.detail_days

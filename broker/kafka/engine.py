@@ -9,6 +9,7 @@ from broker.care.manifest import TRUST
 from broker.care.retention import SpentIds, keep_on
 from broker.care.standing import Standing
 from broker.client import Trust
+from broker.directory import Directory
 from broker.directory.topic import DirectoryTopic
 from broker.engines import ON_KAFKA, Engine, Keeping, MakeRoom, OpenEngine
 from broker.errors import SettingsRefused, UnsafeTopics
@@ -18,13 +19,13 @@ from broker.kafka.layout import inputs, lanes_of
 from broker.kafka.ledger_copy import LedgerCopy
 from broker.kafka.names import Names
 from broker.kafka.provisioning import ensure_desk
-from broker.kafka.safety import refuse_lacking, unsafe
+from broker.kafka.safety import refuse_lacking, refuse_other_inboxes, unsafe
 from broker.kafka.transport import KafkaTransport
 from broker.ports import Clock, Partition, RowKey, SealedRow, Table
 from broker.settings import HubSettings, Retention
 from broker.state.doors import Seen, Sent
 from broker.state.vault import Vault
-from broker.topics import DIRECTORY, DOORS, LEDGER, QUARANTINE, changelog, inbox, outbox
+from broker.topics import DIRECTORY, DOORS, INBOXES, LEDGER, QUARANTINE, changelog, inbox, outbox
 from broker.transport.ledger_reader import LedgerReader
 from schemas import DeskId, Mailbox
 
@@ -145,10 +146,12 @@ def on_kafka(
             count = lanes_of(directory, lanes)
             copy = LedgerCopy(home, connection, called, count)
             opening.push_async_callback(copy.close)
+            transport.keep_index(copy.path.with_suffix(".inboxes"))  # whoever has the one file has the other, too
             if not (home / ON_KAFKA).exists():
                 write_whole(home / ON_KAFKA, b"")
             own = [DIRECTORY, LEDGER, QUARANTINE, *inputs(count), *map(changelog, inputs(count))]
-            own += [inbox(desk.mailbox) for desk in directory.desks.values()]
+            own += _inboxes(directory, called)
+            await refuse_other_inboxes(connection, called)
             said = [outbox(directory.desks[desk].mailbox) for desk in writing if desk in directory.desks]
             own += [*said, *map(changelog, said)]
             await refuse_lacking(connection, called, dict.fromkeys((LEDGER, *inputs(count)), count))
@@ -167,11 +170,16 @@ def as_set(settings: HubSettings, path: Path, *, allow_unsafe_topics: bool) -> O
     Raises:
         SettingsRefused: they do not say where its Kafka is.
     """
-    connection = _connection(settings, path)
+    connection, names = _as_set(settings, path)
     lanes = None if settings.kafka is None else settings.kafka.lanes
     writing = () if settings.kafka is None else settings.kafka.writing_desks
     return on_kafka(
-        connection, settings.retention, allow_unsafe_topics=allow_unsafe_topics, lanes=lanes, writing=writing
+        connection,
+        settings.retention,
+        allow_unsafe_topics=allow_unsafe_topics,
+        names=names,
+        lanes=lanes,
+        writing=writing,
     )
 
 
@@ -181,21 +189,27 @@ def transport_as_set(settings: HubSettings, path: Path) -> tuple[KafkaTransport,
     Raises:
         SettingsRefused: they do not say where its Kafka is.
     """
-    connection = _connection(settings, path)
-    return KafkaTransport(connection), _maker(connection, settings.retention, Names())
+    connection, names = _as_set(settings, path)
+    return KafkaTransport(connection, names), _maker(connection, settings.retention, names)
 
 
-def _connection(settings: HubSettings, path: Path) -> Connection:
+def _as_set(settings: HubSettings, path: Path) -> tuple[Connection, Names]:
     if settings.kafka is None:
         raise SettingsRefused(f"`{path}` has no table `kafka`: it does not say where Kafka is")
-    return Connection.of(settings.kafka, path)
+    return Connection.of(settings.kafka, path), Names(inboxes=settings.kafka.inboxes)
 
 
 def _maker(connection: Connection, retention: Retention, names: Names) -> MakeRoom:
     async def make_room(mailbox: Mailbox) -> None:
-        await ensure_desk(connection, mailbox, retention, names)
+        if names.inboxes == "topics":  # else the place is there
+            await ensure_desk(connection, mailbox, retention, names)
 
     return make_room
+
+
+def _inboxes(directory: Directory, names: Names) -> list[str]:
+    """The topics in which the desks of a directory have their inboxes."""
+    return [INBOXES] if names.inboxes == "shared" else [inbox(desk.mailbox) for desk in directory.desks.values()]
 
 
 async def _refuse_unsafe(connection: Connection, names: Names, topics: Sequence[str]) -> None:

@@ -233,7 +233,7 @@ class KafkaLane:
 
     def _records(self, tx: CollectedTx) -> Iterator[Outgoing]:
         for partition, value in tx.sends:
-            yield Outgoing(self._names.place(partition), value)
+            yield Outgoing(self._names.place(partition), value, headers=self._names.headers(partition[0]))
         ledger = self._names.ledger(self._partition)
         if ledger is None:
             if tx.growths or tx.notes:

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from broker.directory import Directory
 from broker.errors import ClusterUnfit, SettingsRefused
 from broker.kafka.connection import MESSAGE_BYTES_MAX
+from broker.kafka.inboxes import SHARDS
 from broker.kafka.names import Names
 from broker.sealing.letters import ITEM_BYTES_MAX
 from broker.sealing.notification import BYTES_MAX
 from broker.settings import Retention
-from broker.topics import DIRECTORY, DOORS, INPUT, LEDGER, QUARANTINE, changelog, inbox, outbox
+from broker.topics import DIRECTORY, DOORS, INBOXES, INPUT, LEDGER, QUARANTINE, changelog, inbox, outbox
 from schemas import Mailbox
 
 COPIES = 3
@@ -118,10 +119,10 @@ def topics(desks: Sequence[DeskOnKafka], shape: Shape) -> list[Topic]:
     Raises:
         ClusterUnfit: there are more desks than can have an inbox of their own.
     """
-    if len(desks) > INBOXES_MAX:
+    if shape.names.inboxes == "topics" and len(desks) > INBOXES_MAX:
         raise ClusterUnfit(
             f"{len(desks)} desks, and at most {INBOXES_MAX} can have an inbox of their own on one Kafka",
-            "Run a second hub with a Kafka of its own for some of them; see docs/decisions/0022.",
+            'Give a hub that begins with so many `inboxes = "shared"`, or run a second one; see docs/decisions/0022.',
         )
     return [*hub_topics(shape), *(topic for desk in desks for topic in desk_topics(desk, shape))]
 
@@ -133,6 +134,7 @@ def hub_topics(shape: Shape) -> list[Topic]:
     # that a desk is revoked never does. Hence as long as a letter may wait for its desk, if that is longer.
     waits = _removed_after(max(kept.input_days, kept.inbox_days))
     taken_by_lanes = inputs(shape.lanes)
+    shared = [shared_inboxes(shape)] if shape.names.inboxes == "shared" else []
     return [
         *(shape.topic(topic, shape.lanes, waits, bytes_max=MESSAGE_BYTES_MAX) for topic in taken_by_lanes),
         *(
@@ -142,12 +144,13 @@ def hub_topics(shape: Shape) -> list[Topic]:
         shape.topic(LEDGER, shape.lanes, _FOR_EVER, bytes_max=MESSAGE_BYTES_MAX),
         shape.topic(DIRECTORY, 1, _FOR_EVER, bytes_max=MESSAGE_BYTES_MAX),
         shape.topic(QUARANTINE, 1, _removed_after(kept.quarantine_days), bytes_max=MESSAGE_BYTES_MAX),
+        *shared,
     ]
 
 
 def desk_topics(desk: DeskOnKafka, shape: Shape) -> list[Topic]:
-    """The topics of one desk; its inbox first."""
-    made = [inbox_topic(desk.mailbox, shape)]
+    """The topics of one desk; its inbox first, if that is a topic."""
+    made = [inbox_topic(desk.mailbox, shape)] if shape.names.inboxes == "topics" else []
     if desk.writes:
         said = outbox(desk.mailbox)
         waits = _removed_after(max(shape.retention.input_days, shape.retention.inbox_days))
@@ -162,6 +165,11 @@ def inbox_topic(mailbox: Mailbox, shape: Shape) -> Topic:
     """The inbox of a desk: one partition, so that its letters are in order."""
     kept = _removed_after(shape.retention.inbox_days)
     return shape.topic(inbox(mailbox), 1, kept, bytes_max=INBOX_BYTES_MAX)
+
+
+def shared_inboxes(shape: Shape) -> Topic:
+    """The inboxes of all desks, where they share a topic."""
+    return shape.topic(INBOXES, SHARDS, _removed_after(shape.retention.inbox_days), bytes_max=INBOX_BYTES_MAX)
 
 
 def is_changelog(topic: str) -> bool:

@@ -1,11 +1,15 @@
 """What the topics, groups and transactional ids of one hub are called on a cluster."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from aiokafka import TopicPartition
 
+from broker.kafka.inboxes import Headers, headers_to, mailbox_of, shard_of
 from broker.ports import Partition
-from broker.topics import LEDGER, changelog, is_door
+from broker.settings import Inboxes
+from broker.topics import INBOXES, LEDGER, changelog, is_door
+from schemas import Mailbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +18,8 @@ class Names:
 
     prefix: str = ""
     """Before each of them: several hubs, or a rehearsal beside a hub, on one cluster."""
+    inboxes: Inboxes = "topics"
+    """Where the hub's inboxes lie."""
 
     @property
     def group(self) -> str:
@@ -33,10 +39,26 @@ class Names:
         """The topic that is called *name* on the cluster."""
         return name.removeprefix(self.prefix)
 
+    def topics_of(self, names: Iterable[str]) -> set[str]:
+        """Those of the topics of a cluster that are ours, if they are called as ours are."""
+        return {self.topic_of(name) for name in names if name.startswith(self.prefix)}
+
     def place(self, partition: Partition) -> TopicPartition:
         """A partition on the cluster."""
         topic, index = partition
+        mailbox = self.sharing(topic)
+        if mailbox is not None:
+            return TopicPartition(self.topic(INBOXES), shard_of(mailbox))
         return TopicPartition(self.topic(topic), index)
+
+    def sharing(self, topic: str) -> Mailbox | None:
+        """Whose inbox a topic is, if that lies among those of others; else None."""
+        return mailbox_of(topic) if self.inboxes == "shared" else None
+
+    def headers(self, topic: str) -> Headers:
+        """What a record of a topic bears beside its value."""
+        mailbox = self.sharing(topic)
+        return () if mailbox is None else headers_to(mailbox)
 
     def changelog(self, lane: Partition) -> TopicPartition:
         """Where the rows of a lane stand. Only its owner writes there."""

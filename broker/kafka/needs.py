@@ -60,7 +60,7 @@ async def needs_of(
         StateUnreadable: it is not what this hub's directory key signed.
         SettingsRefused: it was founded with other lanes than the settings say.
     """
-    names = Names()
+    names = Names(inboxes=kafka.inboxes)
     directory = await _directory(settings, path, connection, names)
     writing = frozenset(kafka.writing_desks)
     return Needs(

@@ -21,6 +21,7 @@ from broker.kafka.connection import (
     cut_off,
     within,
 )
+from broker.kafka.inboxes import Headers
 from broker.kafka.showing import shown
 
 TRANSACTION_S = 60
@@ -40,6 +41,8 @@ class Outgoing:
     place: TopicPartition
     value: bytes | None
     key: bytes | None = None
+    headers: Headers = ()
+    """Only of those that lie in a topic with others'."""
 
 
 class LaneProducer:
@@ -130,7 +133,9 @@ class LaneProducer:
         sending = []
         for record in records:
             place = record.place
-            sent = await self._producer.send(place.topic, record.value, key=record.key, partition=place.partition)
+            sent = await self._producer.send(
+                place.topic, record.value, key=record.key, partition=place.partition, headers=[*record.headers]
+            )
             sent.add_done_callback(_heard)
             sending.append(sent)
         written: dict[TopicPartition, int] = {}

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from broker.errors import ClusterUnfit, EngineAway
 from broker.kafka.administration import Administration, Found, Setting, administered
 from broker.kafka.connection import Connection
+from broker.kafka.inboxes import refuse_other_kind
 from broker.kafka.layout import COPIES, IN_SYNC_MIN, Shape, Topic, inbox_topic, topics
 from broker.kafka.names import Names
 from broker.kafka.needs import Needs
@@ -56,8 +57,8 @@ async def plan(connection: Connection, needs: Needs) -> Plan:
     """Look at a cluster, and say what is to be done. Nothing is changed.
 
     Raises:
-        ClusterUnfit: there are too few nodes for so many copies, too many desks, or no rights though it is no Kafka of
-            this machine's alone.
+        ClusterUnfit: there are too few nodes for so many copies, too many desks, inboxes of the other kind, or no
+            rights though it is no Kafka of this machine's alone.
         EngineAway, KafkaRefused: it cannot be looked at.
     """
     async with administered(connection) as cluster:
@@ -158,6 +159,7 @@ async def _planned(cluster: Administration, connection: Connection, needs: Needs
             "Give its nodes an `authorizer.class.name`, as deploy/README.md says.",
         )
     found = await cluster.topics()
+    refuse_other_kind(needs.names.inboxes, needs.names.topics_of(found))
     settings = await cluster.settings([topic.name for topic in wanted if topic.name in found])
     by_hand = [f"desk `{desk}` should write to Kafka itself, and is not in the directory" for desk in needs.unknown]
     by_hand += _topics_by_hand(wanted, found)

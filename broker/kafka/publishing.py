@@ -23,15 +23,17 @@ from broker.kafka.connection import (
     cut_off,
     within,
 )
+from broker.kafka.inboxes import Headers
 
-_RECORD_BYTES = 64
-"""More than what a record has beside its value."""
+_RECORD_BYTES = 128
+"""More than what a record has beside its value: what is its batch's own, and whose it is."""
 _BATCH_BYTES = MESSAGE_BYTES_MAX - 1_024
 
 
 @dataclass(eq=False, slots=True)
 class _Waiting:
     values: Sequence[bytes]
+    headers: Headers
     offsets: asyncio.Future[Sequence[int]]
 
     @property
@@ -50,15 +52,20 @@ class Publisher:
         self._queues: defaultdict[TopicPartition, deque[_Waiting]] = defaultdict(deque)
         self._workers: dict[TopicPartition, asyncio.Task[None]] = {}
 
-    async def publish(self, place: TopicPartition, values: Sequence[bytes]) -> Sequence[int]:
+    async def publish(self, place: TopicPartition, values: Sequence[bytes], headers: Headers = ()) -> Sequence[int]:
         """See `Transport.publish`. It goes on when the caller is cancelled, and all of it or nothing happens.
+
+        Args:
+            place: Where to.
+            values: Of the records.
+            headers: Of each of them.
 
         Raises:
             ValueError: more than can be written as one.
             EngineAway: the cluster does not answer, or refuses. Nothing happened.
             OutcomeUnknown: it may have happened.
         """
-        waiting = _Waiting(values, asyncio.get_running_loop().create_future())
+        waiting = _Waiting(values, headers, asyncio.get_running_loop().create_future())
         if waiting.size_bytes > _BATCH_BYTES:
             raise ValueError(f"{waiting.size_bytes} bytes cannot be written as one")
         self._queues[place].append(waiting)
@@ -80,7 +87,7 @@ class Publisher:
             while queue and (size := size + queue[0].size_bytes) <= _BATCH_BYTES:
                 group.append(queue.popleft())
             try:
-                offset = await self._append(place, [value for waiting in group for value in waiting.values])
+                offset = await self._append(place, group)
             except Exception as error:  # noqa: BLE001 - whoever waits is told, whatever it is
                 for waiting in group:
                     if not waiting.offsets.done():
@@ -92,13 +99,14 @@ class Publisher:
                 offset += len(waiting.values)
         del self._workers[place], self._queues[place]
 
-    async def _append(self, place: TopicPartition, values: Sequence[bytes]) -> int:
+    async def _append(self, place: TopicPartition, group: Sequence[_Waiting]) -> int:
         """Append one batch, and return the offset of its first record."""
         producer = await self._reached()
         batch = producer.create_batch()
-        for value in values:
-            if batch.append(key=None, value=value, timestamp=None) is None:
-                raise ValueError("larger than was reckoned")
+        for waiting in group:
+            for value in waiting.values:
+                if batch.append(key=None, value=value, timestamp=None, headers=[*waiting.headers]) is None:
+                    raise ValueError("larger than was reckoned")
         batch.close()
         async with answers():
             await producer.client.add_topic(place.topic)

@@ -35,8 +35,22 @@ class PartitionReader:
     the end would wait behind one that nobody wants an answer to.
     """
 
-    def __init__(self, connection: Connection, partition: TopicPartition, *, undecided: bool = False) -> None:
-        """For *partition*; `start` begins. *undecided*: also what nobody knows yet whether it is committed."""
+    def __init__(
+        self,
+        connection: Connection,
+        partition: TopicPartition,
+        *,
+        undecided: bool = False,
+        fetch_bytes: int = _FETCH_BYTES,
+    ) -> None:
+        """`start` begins.
+
+        Args:
+            connection: How the cluster is reached.
+            partition: What is read.
+            undecided: Also what nobody knows yet whether it is committed.
+            fetch_bytes: About how much a broker gives at once.
+        """
         self.partition = partition
         self._consumer = AIOKafkaConsumer(
             **connection.arguments(),
@@ -44,7 +58,7 @@ class PartitionReader:
             enable_auto_commit=False,
             auto_offset_reset="none",
             fetch_max_wait_ms=_FETCH_WAIT_MS,
-            max_partition_fetch_bytes=_FETCH_BYTES,
+            max_partition_fetch_bytes=fetch_bytes,
             request_timeout_ms=int(ANSWERS_WITHIN_S * 1_000),
         )
         self._next = -1
@@ -137,9 +151,9 @@ class PartitionReader:
 class Readers:
     """Readers for whoever asks, of any partition."""
 
-    def __init__(self, connection: Connection) -> None:
-        """None is open yet."""
-        self._connection = connection
+    def __init__(self, connection: Connection, *, fetch_bytes: int = _FETCH_BYTES) -> None:
+        """None is open yet. *fetch_bytes*: as `PartitionReader`."""
+        self._connection, self._fetch_bytes = connection, fetch_bytes
         self._idle: OrderedDict[PartitionReader, None] = OrderedDict()
         self._is_closed = False
 
@@ -154,7 +168,7 @@ class Readers:
         if reader is not None:
             del self._idle[reader]
         else:
-            reader = PartitionReader(self._connection, partition)
+            reader = PartitionReader(self._connection, partition, fetch_bytes=self._fetch_bytes)
             try:
                 await reader.start()
             except BaseException:

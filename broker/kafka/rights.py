@@ -11,7 +11,7 @@ from enum import IntEnum
 
 from broker.kafka.layout import DeskOnKafka
 from broker.kafka.names import Names
-from broker.topics import DIRECTORY, DOORS, LEDGER, QUARANTINE, changelog, inbox, outbox
+from broker.topics import DIRECTORY, DOORS, INBOXES, LEDGER, QUARANTINE, changelog, inbox, outbox
 from schemas import Mailbox
 
 EVERYBODY = "User:*"
@@ -91,15 +91,18 @@ def principal(name: str) -> str:
 
 
 def desk_rights(desk: DeskOnKafka, names: Names) -> frozenset[Right]:
-    """What a desk may do: read its inbox, keep its own place in it, and write its outbox if it has one.
+    """What a desk may do: read its inbox and keep its own place in it, unless that lies among others', and write its
+    outbox if it has one.
 
     That a directory is read whole is no right here: desks read it through the hub's edge, where it is proved.
     """
     who = principal(desk.mailbox)
-    rights = {
-        Right(who, Resource.TOPIC, names.topic(inbox(desk.mailbox)), Pattern.LITERAL, Operation.READ),
-        Right(who, Resource.GROUP, groups_of(desk.mailbox), Pattern.PREFIXED, Operation.READ),
-    }
+    rights = set[Right]()
+    if names.inboxes == "topics":
+        rights |= {
+            Right(who, Resource.TOPIC, names.topic(inbox(desk.mailbox)), Pattern.LITERAL, Operation.READ),
+            Right(who, Resource.GROUP, groups_of(desk.mailbox), Pattern.PREFIXED, Operation.READ),
+        }
     if desk.writes:
         rights.add(Right(who, Resource.TOPIC, names.topic(outbox(desk.mailbox)), Pattern.LITERAL, Operation.WRITE))
     return frozenset(rights)
@@ -118,7 +121,8 @@ def hub_rights(name: str, names: Names) -> frozenset[Right]:
         name: The name in its certificate.
         names: What its things are called.
 
-    It may make the inbox of a desk that comes to it, and neither change nor remove a topic, nor give or take rights.
+    It may make the inbox of a desk that comes to it, if that is a topic, and neither change nor remove a topic, nor
+    give or take rights.
     """
     who = principal(name)
     ours = [(topic, Pattern.PREFIXED) for topic in _begun(names)] + [
@@ -127,8 +131,9 @@ def hub_rights(name: str, names: Names) -> frozenset[Right]:
     # The settings are read at every start: on unsafe topics no hub starts.
     each = (Operation.READ, Operation.WRITE, Operation.DESCRIBE_CONFIGS)
     topics = {Right(who, Resource.TOPIC, topic, pattern, does) for topic, pattern in ours for does in each}
+    if names.inboxes == "topics":
+        topics.add(Right(who, Resource.TOPIC, names.topic(inbox(Mailbox(""))), Pattern.PREFIXED, Operation.CREATE))
     return frozenset(topics) | {
-        Right(who, Resource.TOPIC, names.topic(inbox(Mailbox(""))), Pattern.PREFIXED, Operation.CREATE),
         Right(who, Resource.GROUP, names.group, Pattern.LITERAL, Operation.READ),
         Right(who, Resource.TRANSACTIONAL_ID, names.lanes, Pattern.PREFIXED, Operation.WRITE),
     }
@@ -156,9 +161,11 @@ def reaches(right: Right, desks: Iterable[DeskOnKafka], names: Names) -> bool:
 
 def _named(names: Names) -> set[str]:
     """The hub's topics that are called so."""
-    return {names.topic(topic) for topic in (DIRECTORY, DOORS, LEDGER, QUARANTINE)}
+    shared = (INBOXES,) if names.inboxes == "shared" else ()
+    return {names.topic(topic) for topic in (DIRECTORY, DOORS, LEDGER, QUARANTINE, *shared)}
 
 
 def _begun(names: Names) -> set[str]:
     """What the names of all its other topics begin with: inboxes, inputs, and the rows of lanes."""
-    return {names.topic(topic) for topic in (inbox(Mailbox("")), outbox(Mailbox("")), changelog(""))}
+    inboxes = (inbox(Mailbox("")),) if names.inboxes == "topics" else ()
+    return {names.topic(topic) for topic in (*inboxes, outbox(Mailbox("")), changelog(""))}

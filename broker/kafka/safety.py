@@ -9,9 +9,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from broker.errors import ClusterUnfit
 from broker.kafka.administration import Found, Setting, administered
 from broker.kafka.connection import Connection
+from broker.kafka.inboxes import SHARDS, refuse_other_kind
 from broker.kafka.layout import COPIES, IN_SYNC_MIN, is_changelog, is_for_ever
 from broker.kafka.names import Names
-from broker.topics import changelog
+from broker.topics import INBOXES, changelog
+
+
+async def refuse_other_inboxes(connection: Connection, names: Names) -> None:
+    """Refuse a cluster on which the hub's inboxes lie otherwise than its settings say, whatever else is allowed.
+
+    Args:
+        connection: As the hub, who is shown its own topics.
+        names: What they are called.
+
+    Raises:
+        ClusterUnfit: so they do.
+        EngineAway, KafkaRefused: it cannot be looked at.
+    """
+    async with administered(connection) as cluster:
+        refuse_other_kind(names.inboxes, names.topics_of(await cluster.topics()))
 
 
 async def unsafe(connection: Connection, topics: Sequence[str], names: Names | None = None) -> list[str]:
@@ -65,6 +81,8 @@ def _about(topic: str, found: Mapping[str, Found], settings: Mapping[str, Settin
     if topic not in found:
         yield "is not there, or we are not shown it"
         return
+    if topic == INBOXES and found[topic].partitions != SHARDS:
+        yield f"has {found[topic].partitions} partitions, and must have {SHARDS}"
     values = {name: setting.value for name, setting in settings.items()}
     if found[topic].copies < COPIES:
         yield f"has {found[topic].copies} of {COPIES} copies"

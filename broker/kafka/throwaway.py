@@ -13,25 +13,26 @@ from broker.kafka.engine import on_kafka
 from broker.kafka.names import Names
 from broker.kafka.needs import Needs
 from broker.kafka.provisioning import apply
-from broker.settings import Retention
+from broker.settings import Inboxes, Retention
 
 _REMOVED_WITHIN_S = 20
 
 
 @asynccontextmanager
-async def throwaway(connection: Connection, lanes: int = 1) -> AsyncIterator[Names]:
+async def throwaway(connection: Connection, lanes: int = 1, inboxes: Inboxes = "topics") -> AsyncIterator[Names]:
     """Names that nobody has, with the topics of a hub that has no desks yet. All topics of these names are removed in
     the end, also after a failure or Ctrl-C.
 
     Args:
         connection: To a Kafka for trying out, in plain text: one copy of everything will do.
         lanes: How many the hub has.
+        inboxes: Where the hub's inboxes lie.
 
     Raises:
         ClusterUnfit, EngineAway, KafkaRefused: they cannot be made.
         TopicsLeft: they cannot be removed.
     """
-    names = Names(f"throwaway-{secrets.token_hex(8)}.")
+    names = Names(f"throwaway-{secrets.token_hex(8)}.", inboxes)
     # Rights, where the Kafka knows any, are given to a principal that nobody is: nobody else's are looked at.
     needs = Needs((), Retention(), principal=names.lanes, lanes=lanes, allow_unsafe=True, names=names)
     async with administered(connection):

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -22,6 +23,7 @@ from broker.kafka.lane import KafkaLane
 from broker.kafka.names import Names
 from broker.kafka.publishing import Publisher
 from broker.kafka.reading import Readers
+from broker.kafka.shared_inboxes import SharedInboxes
 from broker.ports import Assigned, LaneEvent, Partition, Record
 from broker.transport.events import Events
 
@@ -49,24 +51,35 @@ class KafkaTransport:
         self._connection, self._names, self._session_s = connection, names or Names(), session_s
         self._publisher = Publisher(connection)
         self._readers = Readers(connection)
+        self._inboxes = SharedInboxes(connection, self._names)
         self._home = Home()
         self._shares: list[_Share] = []
         self._admin: AIOKafkaAdminClient | None = None
         self._asking = asyncio.Lock()
 
+    def keep_index(self, path: Path) -> None:
+        """Keep in this file what is whose where inboxes share a topic, also for the next start; no other process uses
+        it. Before the first of them is read. Otherwise it goes with us."""
+        self._inboxes.path = path
+
     async def publish(self, topic: str, values: Sequence[bytes], *, partition: int = 0) -> Sequence[int]:
         """See `Transport.publish`. Raises EngineAway and OutcomeUnknown, too."""
         if not values:
             return ()
-        return await self._home.of(self._publisher.publish(self._names.place((topic, partition)), values))
+        place, headers = self._names.place((topic, partition)), self._names.headers(topic)
+        return await self._home.of(self._publisher.publish(place, values, headers))
 
     async def read(
         self, topic: str, start: int, records_max: int, wait_ms: int, *, partition: int = 0
     ) -> Sequence[Record]:
-        """See `Transport.read`. Raises EngineAway, too."""
+        """See `Transport.read`. Raises EngineAway, too; of an inbox that shares a topic also what its index raises."""
         return await self._home.of(self._read((topic, partition), start, records_max, wait_ms))
 
     async def _read(self, partition: Partition, start: int, records_max: int, wait_ms: int) -> Sequence[Record]:
+        mailbox = self._names.sharing(partition[0])
+        if mailbox is not None:
+            ours = await self._inboxes.read(mailbox, start, records_max, wait_ms)
+            return [Record(*partition, number, value) for number, value in ours]
         async with self._readers.one(self._names.place(partition)) as reader:
             found = await reader.read(start, records_max, wait_ms)
         return [Record(*partition, record.offset, record.value) for record in found]
@@ -140,6 +153,7 @@ class KafkaTransport:
         """See `Transport.close`."""
         await self._let_go_of_admin()
         await self._publisher.close()
+        await self._inboxes.close()
         await self._readers.close()
 
     async def _let_go_of_admin(self) -> None:

@@ -9,9 +9,10 @@ from aiokafka.errors import ConsumerStoppedError, KafkaError, OffsetOutOfRangeEr
 from faststream.kafka import KafkaBroker
 from faststream.security import BaseSecurity
 
-from broker.errors import HubUnreachable, RecordsGone
+from broker.errors import HubUnreachable, RecordsGone, SettingsRefused
 from broker.kafka.connection import Connection
 from broker.listening.application import QUIET, Hearing
+from broker.topics import INBOXES
 
 _LOOK_MS = 1_000
 _STARTS_WITHIN_S = 30.0
@@ -56,15 +57,20 @@ class PlacedConsumer(AIOKafkaConsumer):  # type: ignore[misc]
 
         Raises:
             HubUnreachable: no node answers, or none has the topic, or we may not read it.
+            SettingsRefused: no desk reads its inbox on this Kafka.
         """
         try:
             async with asyncio.timeout(_STARTS_WITHIN_S):
                 await super().start()
                 # What is not there, or not ours to read, aiokafka would ask for again and again, without a pause.
-                is_there = self._partition.topic in await self.topics()
+                there = await self.topics()
         except (KafkaError, OSError) as error:  # a time-out is an OSError
             raise HubUnreachable("its Kafka does not answer") from error
-        if not is_there:
+        if self._partition.topic not in there:
+            if INBOXES in there:  # LIMIT: where there are rights, nobody is shown this topic, and we wait
+                raise SettingsRefused(
+                    "`kafka.hears`: the inboxes of this hub share a topic, and are heard at `hub_url`"
+                )
             raise HubUnreachable("its Kafka has no inbox that we may read")
         super().assign([self._partition])
         self.seek(self._partition, self._hearing.desk.inbox.place)  # at once: nothing is read from anywhere else

@@ -17,6 +17,8 @@ class Event(StrEnum):
     """A passing fault: the turn is tried again and nothing is skipped."""
     LANE_RESUMED = "lane.resumed"
     """What it was paused for has passed."""
+    INBOXES_NOT_FOLLOWED = "inboxes.not_followed"
+    """This process cannot follow the inboxes that share a topic on Kafka; desks are told to come back."""
     LEDGER_NOT_COPIED = "ledger.not_copied"
     """This process cannot follow the ledgers on Kafka; what it proves is as old as its copy. It is tried again."""
     DOORS_CLOSED = "doors.closed"

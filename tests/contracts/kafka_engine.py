@@ -15,17 +15,22 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from broker.dev import KafkaCluster
 from broker.kafka.coding import from_ledger_record
 from broker.kafka.connection import Connection
+from broker.kafka.inboxes import SHARDS
 from broker.kafka.names import Names
 from broker.kafka.reading import PartitionReader
 from broker.kafka.transport import KafkaTransport
 from broker.ports import Clock, Leaf, Transport
-from broker.topics import LEDGER, changelog
+from broker.settings import Inboxes
+from broker.topics import INBOXES, LEDGER, changelog
 from broker.transport.turn import Growth, Note
 from tests.contracts.engine import INBOX, Engine
 
 INPUTS = {f"lane.{n}": 2 for n in range(8)} | {"outbox.http": 4}
 TOPICS = INPUTS | {changelog(topic): count for topic, count in INPUTS.items()} | {INBOX: 1, "quarantine": 4, LEDGER: 4}
 SESSION_S = 2.0
+
+
+SHARED = TOPICS | {INBOXES: SHARDS}
 
 
 class RivalNames(Names):
@@ -37,19 +42,21 @@ class RivalNames(Names):
 
 
 class Kafka(Engine):
-    """`kafka.json` in the folder says where the cluster is, and what stands before our topics' names."""
+    """`kafka.json` in the folder says where the cluster is, and what our things are called there."""
+
+    inboxes: Inboxes = "topics"
 
     @pytest.fixture(autouse=True)
     def _own_topics(self, kafka_cluster: KafkaCluster, _own_world: None) -> None:
         prefix = f"{secrets.token_hex(6)}."
         self.folder.mkdir()
-        (self.folder / "kafka.json").write_text(json.dumps([kafka_cluster.bootstrap, prefix]))
-        asyncio.run(make_topics(kafka_cluster.bootstrap, prefix, TOPICS))
+        (self.folder / "kafka.json").write_text(json.dumps([kafka_cluster.bootstrap, prefix, self.inboxes]))
+        asyncio.run(make_topics(kafka_cluster.bootstrap, prefix, TOPICS if self.inboxes == "topics" else SHARED))
 
     @property
     def names(self) -> Names:
         """What our topics are called."""
-        return Names(_found(self.folder)[1])
+        return _found(self.folder)[1]
 
     @property
     def connection(self) -> Connection:
@@ -57,8 +64,8 @@ class Kafka(Engine):
         return Connection(_found(self.folder)[0])
 
     def make(self, folder: Path, clock: Clock) -> KafkaTransport:
-        bootstrap, prefix = _found(folder)
-        return KafkaTransport(Connection(bootstrap), Names(prefix), session_s=SESSION_S)
+        bootstrap, names = _found(folder)
+        return KafkaTransport(Connection(bootstrap), names, session_s=SESSION_S)
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[KafkaTransport]:
@@ -70,8 +77,9 @@ class Kafka(Engine):
 
     @asynccontextmanager
     async def rival(self) -> AsyncIterator[Transport]:
-        bootstrap, prefix = _found(self.folder)
-        transport = KafkaTransport(Connection(bootstrap), RivalNames(prefix), session_s=SESSION_S)
+        bootstrap, names = _found(self.folder)
+        rival = RivalNames(names.prefix, names.inboxes)
+        transport = KafkaTransport(Connection(bootstrap), rival, session_s=SESSION_S)
         try:
             yield transport
         finally:
@@ -111,8 +119,8 @@ class Kafka(Engine):
         ]
 
     def _committed(self, folder: Path, topic: str, index: int) -> list[tuple[bytes | None, bytes | None]]:
-        bootstrap, prefix = _found(folder)
-        place = TopicPartition(prefix + topic, index)
+        bootstrap, names = _found(folder)
+        place = names.place((topic, index))
         with ThreadPoolExecutor(1) as beside:  # whoever asks may be in an event loop
             return beside.submit(asyncio.run, _read(Connection(bootstrap), place)).result()
 
@@ -134,9 +142,9 @@ async def make_topics(bootstrap: str, prefix: str, topics: Mapping[str, int]) ->
     assert {error for _, error, _ in answer.topic_errors} == {0}
 
 
-def _found(folder: Path) -> tuple[str, str]:
-    bootstrap, prefix = json.loads((folder / "kafka.json").read_text())
-    return bootstrap, prefix
+def _found(folder: Path) -> tuple[str, Names]:
+    bootstrap, prefix, inboxes = json.loads((folder / "kafka.json").read_text())
+    return bootstrap, Names(prefix, inboxes)
 
 
 async def _read(connection: Connection, place: TopicPartition) -> list[tuple[bytes | None, bytes | None]]:

@@ -1,4 +1,4 @@
-"""The Kafka engine keeps the contracts."""
+"""The Kafka engine keeps the contracts, wherever its inboxes lie."""
 
 from tests.contracts.kafka_engine import Kafka
 from tests.contracts.lane_contract import LaneContract
@@ -16,3 +16,15 @@ class TestKafkaLane(Kafka, LaneContract):
 
 class TestKafkaOwnership(Kafka, OwnershipContract):
     """Owners."""
+
+
+class TestSharedInboxesTransport(Kafka, TransportContract):
+    """Topics and records, with all inboxes in one topic."""
+
+    inboxes = "shared"
+
+
+class TestSharedInboxesLane(Kafka, LaneContract):
+    """Turns, with all inboxes in one topic. Owners have nothing to do with inboxes."""
+
+    inboxes = "shared"

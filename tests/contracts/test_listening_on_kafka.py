@@ -18,17 +18,19 @@ from broker.client import Desk
 from broker.client.inbox import Inbox
 from broker.clock import SystemClock
 from broker.dev import KafkaCluster
+from broker.errors import SettingsRefused
+from broker.kafka.administration import administered
 from broker.kafka.connection import Connection
 from broker.listening import by_kafka
 from broker.listening.application import Batch, Hearing
 from broker.listening.by_kafka import InboxBroker
 from broker.listening.by_link import LinkBroker
 from broker.sealing.rejection import Reason
-from broker.topics import inbox
+from broker.topics import INBOXES, inbox
 from tests.contracts.clock import MovedClock
 from tests.contracts.engine import story
 from tests.contracts.inboxes import Told, instead, told, until
-from tests.contracts.kafka_clients import reached
+from tests.contracts.kafka_clients import made, reached
 from tests.faults.county import open_desk
 from tests.personas import BLACKBURN_CHILDREN
 from tests.processes import running
@@ -143,6 +145,24 @@ async def test_a_desk_that_was_away_until_kafka_removed_what_it_had_not_read_say
 
 
 @story
+async def test_a_desk_that_would_hear_where_inboxes_share_a_topic_is_told_where_it_can(
+    kafka_cluster: KafkaCluster, tmp_path: Path
+) -> None:
+    async with told(tmp_path, kafka_cluster) as here:
+        await made(kafka_cluster, INBOXES)
+        try:
+            async with here.hearing() as talking:
+                await until(talking.done)
+            with pytest.raises(SettingsRefused, match=r"`kafka.hears`: .* are heard at `hub_url`"):
+                await talking
+        finally:
+            async with administered(Connection(kafka_cluster.bootstrap)) as cluster:  # others have theirs there
+                await cluster.remove([INBOXES])
+                while INBOXES in await cluster.topics():  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)  # what happens, happens in another process
+
+
+@story
 async def test_a_desk_whose_place_is_beyond_the_end_waits_and_passes_nothing_over(
     kafka_cluster: KafkaCluster, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -205,9 +225,14 @@ async def test_a_cluster_that_is_not_there_or_has_no_inbox_for_us_is_waited_for_
         assert here.letters() == here.said
 
 
+@pytest.mark.parametrize(
+    ("more", "strange"),
+    [("", [Reason.FORM]), ("hears = false\nwrites = true\n", [])],
+    ids=["that its settings name", "only if its settings say so"],
+)
 @story
-async def test_an_adapter_hears_at_the_kafka_that_its_settings_name(
-    kafka_cluster: KafkaCluster, tmp_path: Path
+async def test_an_adapter_hears_at_the_kafka(
+    more: str, strange: list[Reason], kafka_cluster: KafkaCluster, tmp_path: Path
 ) -> None:
     async with told(tmp_path, kafka_cluster, SystemClock()) as here:
         await here.move(2)
@@ -217,7 +242,7 @@ async def test_an_adapter_hears_at_the_kafka_that_its_settings_name(
         home = desk_folder(tmp_path, BLACKBURN_CHILDREN.name)
         shutil.copy(hub_folder(tmp_path) / "trust.json", home)
         text = desk_settings_text(BLACKBURN_CHILDREN.name, here.url, "duty social worker", "01632 960001")
-        (home / "desk.toml").write_text(f'{text}\n[kafka]\nbootstrap = "{kafka_cluster.bootstrap}"\n')
+        (home / "desk.toml").write_text(f'{text}\n[kafka]\nbootstrap = "{kafka_cluster.bootstrap}"\n{more}')
         log = tmp_path / "adapter.log"
 
         with running(("adapter", "run", "jsonl", "--config", home / "desk.toml"), tmp_path, log):
@@ -227,7 +252,7 @@ async def test_an_adapter_hears_at_the_kafka_that_its_settings_name(
         here.children.close()
 
         assert letters == here.said
-        assert [reason for _, reason in incidents] == [Reason.FORM]  # which lies on Kafka alone
+        assert [reason for _, reason in incidents] == strange  # what lies on Kafka alone
 
 
 @story

@@ -9,12 +9,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
+
+from aiokafka import TopicPartition
 
 from broker.app import desk_folders, hub_folder
 from broker.directory import Directory, is_event
 from broker.kafka.administration import administered
 from broker.kafka.coding import change_from_record
 from broker.kafka.connection import Connection
+from broker.kafka.inboxes import SHARDS, addressee
 from broker.kafka.layout import inputs
 from broker.kafka.ledger_copy import LedgerCopy
 from broker.kafka.names import Names
@@ -29,7 +33,7 @@ from broker.sealing.keyring import HubKeys
 from broker.sealing.letters import Item
 from broker.state.rows import Rows
 from broker.state.vault import Vault
-from broker.topics import DOORS, INPUT, QUARANTINE, changelog
+from broker.topics import DOORS, INBOXES, INPUT, QUARANTINE, changelog, inbox
 from broker.transport.ledger_file import LedgerFile
 from schemas import DeskId
 from schemas.strict import b64u_encode
@@ -81,6 +85,8 @@ async def read_stored_on_kafka(folder: Path, connection: Connection, copies_max:
     hub = directory.hub.entry
     read = _Reading(connection, names)
     pooled = {topic: await read.values(topic) for topic in called if topic.startswith("inbox.") or topic == QUARANTINE}
+    if INBOXES in called:
+        pooled |= await read.shared_inboxes()
     taken = [await read.lane(INPUT, index) for index in range(len(hub.lanes))]
     doors = (
         [await read.lane(DOORS, index) for index in range(len(hub.lanes))] if DOORS in inputs(len(hub.lanes)) else []
@@ -118,6 +124,16 @@ class _Reading:
 
     async def values(self, topic: str) -> Sequence[bytes]:
         return [value or b"" for *_, value in await committed(self.connection, self.names, (topic, 0))]
+
+    async def shared_inboxes(self) -> dict[str, Sequence[bytes]]:
+        """What lies in inboxes that share a topic, by the names that they have above the engine."""
+        found: dict[str, list[bytes]] = {}
+        for shard in range(SHARDS):
+            for record in await _all(self.connection, TopicPartition(self.names.topic(INBOXES), shard)):
+                mailbox = addressee(record)
+                assert mailbox is not None
+                found.setdefault(inbox(mailbox), []).append(record.value or b"")
+        return {**found}
 
     async def lane(self, topic: str, index: int) -> _Taken:
         rows = LaneRows()
@@ -211,13 +227,18 @@ def _ids(lane: "Stored | _Taken") -> set[Who]:
 
 async def committed(connection: Connection, names: Names, partition: Partition) -> list[Found]:
     """All committed records of a partition."""
-    reader = PartitionReader(connection, names.place(partition))
-    found: list[Found] = []
+    records = await _all(connection, names.place(partition))
+    return [(record.offset, record.key, record.value) for record in records]
+
+
+async def _all(connection: Connection, place: TopicPartition) -> list[Any]:
+    reader = PartitionReader(connection, place)
+    found: list[Any] = []
     try:
         await reader.start()
         start = 0
         while records := await reader.read(start, _AT_ONCE, 0):
-            found += [(record.offset, record.key, record.value) for record in records]
+            found += records
             start = records[-1].offset + 1
     finally:
         await reader.close()

@@ -46,7 +46,7 @@ def install(seams: Seams, names: Names, patch: pytest.MonkeyPatch) -> None:
         seams.commits.broke = True
         return _WRITE if seams.fault.step.startswith("records of") else _END
 
-    async def appended(publisher: Publisher, place: TopicPartition, values: Sequence[bytes]) -> int:
+    async def appended(publisher: Publisher, place: TopicPartition, values: Sequence[Any]) -> int:
         if place.topic not in (names.topic(INPUT), names.topic(DOORS)) or not seams.is_due("append to the input"):
             return await append(publisher, place, values)
         producer = await publisher._reached()

@@ -10,7 +10,7 @@ from broker.kafka.engine import on_kafka
 from broker.kafka.names import Names
 from broker.kafka.needs import Needs
 from broker.kafka.provisioning import apply, ensure_desk
-from broker.settings import Retention
+from broker.settings import Inboxes, Retention
 from schemas import Mailbox
 
 
@@ -32,9 +32,9 @@ class Place:
         await ensure_desk(self.connection, mailbox, Retention(), self.names)
 
 
-async def place_on(cluster: KafkaCluster, lanes: int = 1) -> Place:
+async def place_on(cluster: KafkaCluster, lanes: int = 1, inboxes: Inboxes = "topics") -> Place:
     """A place with the topics that a hub needs before it has desks."""
-    place = Place(Connection(cluster.bootstrap), Names(f"{secrets.token_hex(6)}."), lanes)
+    place = Place(Connection(cluster.bootstrap), Names(f"{secrets.token_hex(6)}.", inboxes), lanes)
     needs = Needs((), Retention(), principal="hub", lanes=lanes, allow_unsafe=True, names=place.names)
     await apply(place.connection, needs)
     return place

@@ -21,6 +21,10 @@ PROMISED = {
     "one_process_letters_per_cpu_second",
     "two_processes_letters_per_cpu_second",
     "two_against_one_process",
+    "shared_warm_up_s",
+    "shared_letters_per_second_10_inboxes",
+    "shared_letters_per_second_12_inboxes",
+    "shared_against_10_inboxes",
 }
 
 
@@ -32,7 +36,7 @@ def test_it_says_what_it_promises_and_leaves_no_topic(kafka_cluster: KafkaCluste
     assert figures.keys() >= PROMISED
     assert all(figure > 0 for figure in figures.values())
     assert figures["letter_bytes"] > 1_000  # a letter, and no receipt or key
-    assert len(said) == 6
+    assert len(said) == 7
     assert not [topic for topic in asyncio.run(topics(connection)) if topic.startswith("throwaway-")]
 
 

@@ -22,10 +22,10 @@ from broker.kafka.names import Names
 from broker.kafka.needs import Needs
 from broker.kafka.provisioning import apply
 from broker.kafka.transport import KafkaTransport
-from broker.settings import Retention
+from broker.settings import Inboxes, Retention
 from tests.conftest import kafka_of_its_own
 from tests.contracts.engine import INBOX, LANE, LOG, frontier, owned, turn
-from tests.contracts.kafka_engine import TOPICS, make_topics
+from tests.contracts.kafka_engine import SHARED, TOPICS, make_topics
 from tests.contracts.lane_contract import whole_turn
 from tests.faults.county import HUB
 
@@ -45,15 +45,15 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaCluster]:
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who does not answer is given up soon."""
-    for module in ("connection", "producing", "publishing", "transport"):
+    for module in ("connection", "producing", "publishing", "shards", "transport"):
         monkeypatch.setattr(f"broker.kafka.{module}.ANSWERS_WITHIN_S", ANSWERS_S)
 
 
 class Away:
     """The cluster, and topics of a test's own."""
 
-    def __init__(self, cluster: KafkaCluster) -> None:
-        self.cluster, self.names = cluster, Names(f"{secrets.token_hex(6)}.")
+    def __init__(self, cluster: KafkaCluster, inboxes: Inboxes) -> None:
+        self.cluster, self.names = cluster, Names(f"{secrets.token_hex(6)}.", inboxes)
 
     def transport(self) -> KafkaTransport:
         return KafkaTransport(Connection(self.cluster.bootstrap), self.names)
@@ -65,12 +65,12 @@ class Away:
         await asyncio.to_thread(KafkaCluster.up, self.cluster.folder)
 
 
-def told(cluster: KafkaCluster, story: Callable[[Away], Awaitable[None]]) -> None:
+def told(cluster: KafkaCluster, story: Callable[[Away], Awaitable[None]], inboxes: Inboxes = "topics") -> None:
     """Run a story with a bound; the node is up again afterwards, whatever happened."""
 
     async def bounded() -> None:
         async with asyncio.timeout(_COMES_BACK_S + 2 * ENDS_S):
-            await story(Away(cluster))
+            await story(Away(cluster, inboxes))
 
     try:
         asyncio.run(bounded())
@@ -78,16 +78,18 @@ def told(cluster: KafkaCluster, story: Callable[[Away], Awaitable[None]]) -> Non
         KafkaCluster.up(cluster.folder)
 
 
+@pytest.mark.parametrize("inboxes", ["topics", "shared"])
 def test_nobody_waits_for_ever_for_a_kafka_that_is_away_and_all_goes_on_when_it_is_back(
-    cluster: KafkaCluster,
+    cluster: KafkaCluster, inboxes: Inboxes
 ) -> None:
     async def story(away: Away) -> None:
-        await make_topics(cluster.bootstrap, away.names.prefix, TOPICS)
+        await make_topics(cluster.bootstrap, away.names.prefix, SHARED)
         here, beside = away.transport(), away.transport()
         async with asyncio.timeout(_COMES_BACK_S):
             await beside.publish(LANE, [b"Dana moves"])
             async with owned(here) as (lane, _):
                 await turn(lane, lambda tx: tx.send(INBOX, b"a letter"), lambda tx: tx.done(1))
+                assert len(await beside.read(INBOX, 0, 10, 0)) == 1
                 await away.goes()
                 async with asyncio.timeout(ENDS_S):
                     with pytest.raises((EngineAway, Fenced)):
@@ -114,7 +116,7 @@ def test_nobody_waits_for_ever_for_a_kafka_that_is_away_and_all_goes_on_when_it_
             assert set(said[:-1]) <= {b"nobody knows"}
             assert letters == [b"a letter", b"the next letter"]
 
-    told(cluster, story)
+    told(cluster, story, inboxes)
 
 
 @pytest.mark.parametrize("asked", [False, True])

@@ -12,6 +12,7 @@ from broker.app import hub_folder
 from broker.dev import KafkaCluster
 from broker.engines import Engine
 from broker.ports import Clock
+from broker.settings import Inboxes
 from tests.faults.stored import Stored
 from tests.faults.stored_on_kafka import read_stored_on_kafka
 from tests.journeys import test_desks_over_http as over_http
@@ -26,11 +27,16 @@ from tests.kafka.hubs import Place, place_on
 @pytest.fixture(autouse=True)
 def _on_kafka(kafka_cluster: KafkaCluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each hub's folder has a place of its own on the cluster, for as long as the test lasts."""
+    hubs_on(kafka_cluster, monkeypatch, "topics")
+
+
+def hubs_on(kafka_cluster: KafkaCluster, monkeypatch: pytest.MonkeyPatch, inboxes: Inboxes) -> None:
+    """Let every hub run on Kafka, with inboxes of this kind."""
     places: dict[Path, Place] = {}
 
     async def opened(home: Path, clock: Clock) -> Engine:
         if home not in places:
-            places[home] = await place_on(kafka_cluster)
+            places[home] = await place_on(kafka_cluster, inboxes=inboxes)
         return await places[home].engine(home, clock)
 
     def stored(folder: Path) -> Stored:

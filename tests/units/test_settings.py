@@ -67,8 +67,23 @@ def test_a_desk_hears_at_a_kafka_and_writes_there_only_if_it_says_so(tmp_path: P
 
     assert settings.kafka == DeskKafka(bootstrap="127.0.0.1:9092")
     assert not settings.kafka.writes
+    assert settings.kafka.hears
     with pytest.raises(SettingsRefused, match="plain text beyond this machine"):
         load_settings(written(tmp_path, on_kafka.replace("127.0.0.1:9092", "kafka.example:9092")), DeskSettings)
+    with pytest.raises(SettingsRefused, match="neither `hears` nor `writes`"):
+        load_settings(written(tmp_path, on_kafka.replace("# hears = true", "hears = false")), DeskSettings)
+
+
+def test_a_hub_s_inboxes_are_topics_unless_it_says_so(tmp_path: Path) -> None:
+    text = 'hub = "h"\n[kafka]\nbootstrap = "127.0.0.1:9092"\n'
+    as_topics = load_settings(written(tmp_path, text), HubSettings)
+    shared = load_settings(written(tmp_path, text + 'inboxes = "shared"\n'), HubSettings)
+
+    assert as_topics.kafka is not None
+    assert shared.kafka is not None
+    assert (as_topics.kafka.inboxes, shared.kafka.inboxes) == ("topics", "shared")
+    with pytest.raises(SettingsRefused, match=r"kafka\.inboxes"):
+        load_settings(written(tmp_path, text + 'inboxes = "sharded"\n'), HubSettings)
 
 
 @pytest.mark.parametrize("model", [HubSettings, DeskSettings, Http, Retention, Telemetry, Kafka, DeskKafka])
