@@ -49,6 +49,8 @@ class Hub:
         self._transport = transport
         watched = WatchedClock(clock)
         self._common = Common(vault, watched, may_go_on, asyncio.Event(), asyncio.Condition(), self._note)
+        self._of_doors = replace(self._common, stopping=asyncio.Event())
+        """Doors stop first: what they took is with the lanes then, which deal with it before they stop."""
         self._serving: dict[Partition, Serving] = {}
         """By topic and index, those that are ours."""
         self.directory = Directory()
@@ -66,8 +68,9 @@ class Hub:
             LaneTaken: another process owns one, on an engine whose lanes one process owns together.
             PolicyNotInForce, StateUnreadable: nothing may be decided here; somebody must look.
         """
-        roles = (LANES,) if self.premises.is_alone else (LANES, THE_DOORS)
-        owning = [asyncio.create_task(self._own_on(role)) for role in roles]
+        owning = [asyncio.create_task(self._own_on(LANES, self._common))]
+        if not self.premises.is_alone:
+            owning.append(asyncio.create_task(self._doors_first()))
         try:
             done, _ = await asyncio.wait(owning, return_when=asyncio.FIRST_EXCEPTION)
             for task in done:
@@ -78,24 +81,28 @@ class Hub:
                 self._ended = True
                 self._common.changed.notify_all()
 
-    async def _own_on(self, role: Role) -> None:
+    async def _doors_first(self) -> None:
+        await self._own_on(THE_DOORS, self._of_doors)
+        self._common.stopping.set()
+
+    async def _own_on(self, role: Role, common: Common) -> None:
         """Take what is given to us of these lanes, again and again."""
-        common, pause_s = self._common, PAUSE_FIRST_S
+        pause_s = PAUSE_FIRST_S
         while not common.stopping.is_set():
             began_s = common.clock.steady_s()
-            await self._own(role)
+            await self._own(role, common)
             if common.clock.steady_s() - began_s > PAUSE_LONGEST_S:  # it went well for a while
                 pause_s = PAUSE_FIRST_S
             if not common.stopping.is_set():
                 await common.is_stopping_within(pause_s)
                 pause_s = min(pause_s * 2, PAUSE_TAKING_S)
 
-    async def _own(self, role: Role) -> None:
+    async def _own(self, role: Role, common: Common) -> None:
         """Take lanes and turn them until one is lost, or until `stop`. They may be others' for a long time."""
         places = [(role.topic, index) for index in range(len(self.premises.lanes))]
         try:
-            async with self._transport.lanes(places) as events, _Served(self._common.stopping) as served:
-                await served.all_of(events, lambda lane: self._serve(lane, role))
+            async with self._transport.lanes(places) as events, _Served(common.stopping) as served:
+                await served.all_of(events, lambda lane: self._serve(lane, role, common))
         except Fenced:
             self._say_fenced()
         except EngineAway:
@@ -109,10 +116,11 @@ class Hub:
         level = logging.CRITICAL if len(self._fenced_s) >= FENCED_MOST else logging.WARNING
         telemetry.emit(telemetry.Event.LANE_FENCED, level=level)
 
-    async def _serve(self, lane: Lane, role: Role) -> None:
+    async def _serve(self, lane: Lane, role: Role, common: Common) -> None:
         telemetry.emit(telemetry.Event.LANE_TAKEN, lane=lane.name)
         index = int(lane.name.rpartition("/")[2])
-        serving = Serving(lane, role, replace(self.premises, index=index), self._common)
+        premises = replace(self.premises, index=index, is_door=not role.keeps_ledgers)
+        serving = Serving(lane, role, premises, common)
         serving.is_paused, self._is_away = self._is_away, False
         self._serving[role.topic, index] = serving
         try:
@@ -157,10 +165,16 @@ class Hub:
             ClockJumped: nothing is decided now.
         """
         some = next((serving for (topic, _), serving in self._serving.items() if topic == INPUT), None)
-        lane = None if some is None else self._serving.get((INPUT, some.turning.home_of(record)))
-        if lane is None:
-            raise HubStopped("the hub does not own its lane")
-        return lane.turning.dry_run(record)
+        to: tuple[int, bytes] | None = (0, record)
+        if some is not None and not self.premises.is_alone:
+            to = some.turning.routed(record)
+        entries: list[Entry] = []
+        while to is not None:
+            lane = self._serving.get((INPUT, to[0]))
+            if lane is None:
+                raise HubStopped("the hub does not own its lane")
+            entries, to = lane.turning.dry_run(to[1])
+        return entries
 
     @property
     def read_to(self) -> int | None:
@@ -175,7 +189,7 @@ class Hub:
 
     def stop(self) -> None:
         """Finish the turn at hand, and deliver what it owes, then leave `run`."""
-        self._common.stopping.set()
+        (self._common if self.premises.is_alone else self._of_doors).stopping.set()
 
     async def until_settled(self, position: int) -> None:
         """Wait until every record of the only lane's input before *position* is dealt with, and all that it caused has

@@ -111,18 +111,15 @@ class Turning:
         self._frontiers |= {batch.log: batch.after for batch in planned.batches}
         return planned
 
-    def dry_run(self, record: bytes) -> list[Entry]:
-        """The entries that a record would make; nothing is committed."""
+    def dry_run(self, record: bytes) -> tuple[list[Entry], tuple[int, bytes] | None]:
+        """The entries that a record would make, and to which lane what would be passed on; nothing is committed."""
         planned = self._as_if(LANES, record)
         lane = (batch for batch in planned.batches if batch.log == self._premises.lane)
-        return [read_entry(leaf.entry) for batch in lane for leaf in batch.leaves]
+        return [read_entry(leaf.entry) for batch in lane for leaf in batch.leaves], _onward(planned)
 
-    def home_of(self, record: bytes) -> int:
-        """Which lane a record would be passed on to by a door; nothing is committed."""
-        if self._premises.is_alone:
-            return 0
-        ((_, index), _) = self._as_if(THE_DOORS, record).passed[0]
-        return index
+    def routed(self, record: bytes) -> tuple[int, bytes] | None:
+        """To which lane a door would pass a record on, and as what; nothing is committed."""
+        return _onward(self._as_if(THE_DOORS, record))
 
     def _as_if(self, role: Role, record: bytes) -> Plan:
         before = Before(Rows(self._lane, self._vault, self._remembered), self.directory, self._frontiers, [], {})
@@ -153,6 +150,10 @@ class Turning:
         frontier = self._frontiers[log]
         checkpoint = Checkpoint(log, frontier.size, frontier.root())
         return sign_note(checkpoint, self._premises.keys.ledger, self._premises.keys.sign_ledger)
+
+
+def _onward(planned: Plan) -> tuple[int, bytes] | None:
+    return next(((index, value) for (topic, index), value in planned.passed if topic == INPUT), None)
 
 
 def _letters(items: Sequence[Pending]) -> int:

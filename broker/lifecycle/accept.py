@@ -16,6 +16,7 @@ The numbers are those of "The operations" in broker/sealing/README.md, so that a
 
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import TypeVar
 
 from broker.directory import Desk
 from broker.errors import UnknownDesk
@@ -47,6 +48,8 @@ from schemas import (
     kind_of,
 )
 from schemas.strict import b64u_encode
+
+_S = TypeVar("_S", bound=Said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,21 +138,20 @@ def examine(signed: Signed, turn: Turn) -> Examined | Repeated:
     return Examined(signed, kind, facts, content_keys, control)
 
 
-def facts_of(signed: Signed, turn: Turn) -> Facts:
-    """What the publisher states, as it was signed, and nothing else of it: for a door, which must know the lane.
+def said_in(signed: Signed, label: Label, model: type[_S], turn: Turn) -> _S:
+    """What one compartment says, as it was signed, and nothing else of it: for a door, which must know the lane.
 
     Raises:
-        Rejected: not fresh, altered, not sealed to this hub, or no facts. The lane will find that too, and more.
+        Rejected: altered, not sealed to this hub, or no such compartment. The lane will find that too, and more.
     """
     notification = signed.notification
-    notification.head.check_fresh(turn.now)
     notification.check_digests()
-    sealed = notification.compartments.get(Label.FACTS)
+    sealed = notification.compartments.get(label)
     if sealed is None:
         raise Rejected(Reason.LABEL)
-    belonging = Belonging(notification.head.fields.id, notification.head.fields.iss, Label.FACTS.value)
+    belonging = Belonging(notification.head.fields.id, notification.head.fields.iss, label.value)
     try:
-        return Facts.from_bytes(open_with(sealed, unwrap(sealed, belonging, _message_key(signed, turn)), Label.FACTS))
+        return model.from_bytes(open_with(sealed, unwrap(sealed, belonging, _message_key(signed, turn)), label))
     except SchemaRefused as error:
         raise Rejected(Reason.SCHEMA) from error
 

@@ -13,11 +13,12 @@ from pydantic import Field, TypeAdapter, ValidationError
 from broker.errors import StateUnreadable
 from broker.lifecycle.accept import Accepted, Examined
 from broker.lifecycle.turn import Turn
+from broker.ports import Partition
 from broker.sealing.rejection import Reason, Rejected
 from broker.state.persons import Elsewhere, elsewhere, is_linked, is_taken, put_elsewhere
 from broker.state.rows import Rows
 from broker.state.vault import place_of
-from broker.topics import INPUT
+from broker.topics import DOORS, INPUT
 from schemas import PersonId, PersonKey, PersonScheme
 from schemas.said import Said
 from schemas.strict import NotStrict, json_decode
@@ -41,17 +42,13 @@ class Answered(Said):
     """The answer to it, with the same notification."""
 
     said: Literal["answered"] = "answered"
-    other: _Id
-    person: _Id
     granted: bool
 
 
-class Released(Said):
-    """What was granted was not used."""
+class Forwarded(Said):
+    """The home of an identifier says: whoever is named in this notification is in this lane."""
 
-    said: Literal["released"] = "released"
-    other: _Id
-    person: _Id
+    said: Literal["forwarded"] = "forwarded"
 
 
 class Reused(Said):
@@ -60,30 +57,45 @@ class Reused(Said):
     said: Literal["reused"] = "reused"
 
 
-Word = Claimed | Answered | Released | Reused
+class Astray(Said):
+    """A door says: it is not known which lane this notification is for. It may be refused, and nothing else."""
+
+    said: Literal["astray"] = "astray"
+
+
+class Linked(Said):
+    """A lane says to the doors: an identifier is somebody's of its own."""
+
+    said: Literal["linked"] = "linked"
+    other: _Id
+    person: _Id
+    lane: int
+
+
+Word = Claimed | Answered | Forwarded | Reused | Astray | Linked
 
 _ANY_WORD: TypeAdapter[Word] = TypeAdapter(Annotated[Word, Field(discriminator="said")])
 
 
 def is_word(data: bytes) -> bool:
-    """Whether a record of a lane's input claims to come from another lane, or from a door. No notification does."""
+    """Whether a record of an input claims to come from another lane or door of this hub. No notification does."""
     return data.startswith(_PREFIX)
 
 
-def say(word: Word, about: bytes, lane: int, rows: Rows) -> bytes:
-    """The record that says something to a lane, *about* a notification as it came."""
+def say(word: Word, about: bytes, to: Partition, rows: Rows) -> bytes:
+    """The record that says something to the lane or door over a partition, *about* a notification as it came."""
     head = word.to_bytes()
-    return _PREFIX + rows.vault.seal_for_lane(lane, len(head).to_bytes(_HEAD_BYTES, "big") + head + about)
+    return _PREFIX + rows.vault.seal_for(to, len(head).to_bytes(_HEAD_BYTES, "big") + head + about)
 
 
-def hear(data: bytes, turn: Turn) -> tuple[Word, bytes]:
-    """Undo `say`, in the lane that it was said to.
+def hear(data: bytes, at: Partition, turn: Turn) -> tuple[Word, bytes]:
+    """Undo `say`, in the lane or door over this partition.
 
     Raises:
-        Rejected: this hub did not say it to this lane.
+        Rejected: this hub did not say it to them.
     """
     try:
-        opened = turn.rows.vault.open_for_lane(turn.premises.index, data[len(_PREFIX) :])
+        opened = turn.rows.vault.open_for(at, data[len(_PREFIX) :])
         end = _HEAD_BYTES + int.from_bytes(opened[:_HEAD_BYTES], "big")
         json_decode(opened[_HEAD_BYTES:end])
         return _ANY_WORD.validate_json(opened[_HEAD_BYTES:end]), opened[end:]
@@ -104,55 +116,64 @@ def claim(accepted: Accepted, other: PersonKey, turn: Turn) -> bool:
     if home == turn.premises.index:
         return False
     word = Claimed.of(other=identifier, person=accepted.person.id, lane=turn.premises.index)
-    _pass_on(say(word, accepted.signed.data, home, turn.rows), home, turn)
+    tell(word, accepted.signed.data, (INPUT, home), turn)
     return True
 
 
 def answer(claimed: Claimed, about: bytes, turn: Turn) -> None:
-    """Give an identifier that is at home here to whoever asks first, if it is nobody's yet; and say so."""
+    """Give an identifier that is at home here to the person for whom it is asked first, if it is nobody's yet.
+
+    It is kept for that person for good, also if the link is refused in the end: until somebody may link it, what is
+    said under it is refused, and never decided with half of what is known.
+    """
     wanted = Elsewhere(claimed.lane, claimed.person)
     granted = elsewhere(turn.rows, claimed.other) == wanted or not is_taken(turn.rows, claimed.other)
     if granted:
         put_elsewhere(turn.rows, claimed.other, wanted)
-    word = Answered.of(other=claimed.other, person=claimed.person, granted=granted)
-    _pass_on(say(word, about, claimed.lane, turn.rows), claimed.lane, turn)
+    tell(Answered.of(granted=granted), about, (INPUT, claimed.lane), turn)
 
 
-def give_back(answered: Answered, turn: Turn) -> None:
-    """Release what was granted, if it was not used after all."""
-    if answered.granted and not is_linked(turn.rows, answered.other):
-        home = turn.premises.home_of(place_of(answered.other))
-        word = Released.of(other=answered.other, person=answered.person)
-        _pass_on(say(word, b"", home, turn.rows), home, turn)
+def tell_doors(accepted: Accepted, other: PersonKey, turn: Turn) -> None:
+    """Say to all doors in which lane an identifier is now, if that is not its home."""
+    identifier = turn.rows.vault.person_id(other)
+    if turn.premises.home_of(place_of(identifier)) != turn.premises.index:
+        word = Linked.of(other=identifier, person=accepted.person.id, lane=turn.premises.index)
+        for door in range(len(turn.premises.lanes)):
+            tell(word, b"", (DOORS, door), turn)
 
 
-def take_back(released: Released, turn: Turn) -> None:
-    """An identifier is nobody's again, if it was this person's."""
-    where = elsewhere(turn.rows, released.other)
-    if where is not None and where.person == released.person:
-        put_elsewhere(turn.rows, released.other, None)
-
-
-def is_passed_on(examined: Examined, turn: Turn) -> bool:
+def is_passed_on(examined: Examined, turn: Turn, *, is_forwarded: bool) -> bool:
     """Pass a notification on to the lane in which its person is. Returns whether it is another than this.
 
+    To the home of the identifier, which knows; and from there, as forwarded, no further.
+
     Raises:
-        Rejected: the person is not here, and nobody knows where. Nothing is decided of half of what is known.
+        Rejected: the person is not here, and should be. Nothing is decided of half of what is known.
     """
-    person = examined.facts.person
-    if turn.premises.is_alone or person.scheme is PersonScheme.REF:  # a pseudonym is known where its person is, or not
+    person, premises, rows = examined.facts.person, turn.premises, turn.rows
+    if premises.is_alone:
         return False
-    identifier = turn.rows.vault.person_id(person)
-    if is_linked(turn.rows, identifier):
+    if person.scheme is PersonScheme.REF:  # known where its person is, and nowhere else
+        place = rows.vault.place_of_ref(person.identifier, examined.signed.publisher.id)
+        if premises.home_of(place) != premises.index:
+            raise Rejected(Reason.INTERNAL)
         return False
-    where = elsewhere(turn.rows, identifier)
-    if where is not None:
-        _pass_on(examined.signed.data, where.lane, turn)
+    identifier = rows.vault.person_id(person)
+    if is_linked(rows, identifier):
+        return False
+    home = premises.home_of(place_of(identifier))
+    if home != premises.index:
+        if is_forwarded:
+            raise Rejected(Reason.INTERNAL)
+        turn.passed.append(((INPUT, home), examined.signed.data))
         return True
-    if turn.premises.home_of(place_of(identifier)) != turn.premises.index:
-        raise Rejected(Reason.INTERNAL)
-    return False
+    where = elsewhere(rows, identifier)
+    if where is None:
+        return False
+    tell(Forwarded.of(), examined.signed.data, (INPUT, where.lane), turn)
+    return True
 
 
-def _pass_on(data: bytes, lane: int, turn: Turn) -> None:
-    turn.passed.append(((INPUT, lane), data))
+def tell(word: Word, about: bytes, to: Partition, turn: Turn) -> None:
+    """Plan to say it."""
+    turn.passed.append((to, say(word, about, to, turn.rows)))

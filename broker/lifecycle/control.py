@@ -7,10 +7,11 @@ alone.
 from hashlib import sha256
 from typing import TypeVar
 
-from broker.directory import Desk, DeskRegistered, DirectoryEvent, read_event
+from broker.directory import Desk, DeskRegistered, DirectoryEvent, HubFounded, read_event
+from broker.errors import StateUnreadable
 from broker.ledger.entries import EpochBegun
 from broker.lifecycle.accept import Accepted
-from broker.lifecycle.between import claim
+from broker.lifecycle.between import claim, tell_doors
 from broker.lifecycle.turn import Turn
 from broker.ports import Table
 from broker.sealing.jwe import KEY_BYTES, seal_key_package
@@ -44,7 +45,7 @@ def enter_event(data: bytes, key: VerifyKey, turn: Turn) -> None:
         Rejected: not signed by the directory key, or it does not fit what is there.
     """
     event = learn_event(data, key, turn)
-    if turn.premises.index == 0:
+    if not turn.premises.is_told:
         turn.enter_event(data)
         turn.sends.append((DIRECTORY, data))
         if not turn.premises.is_alone:
@@ -59,8 +60,14 @@ def learn_event(data: bytes, key: VerifyKey, turn: Turn) -> DirectoryEvent:
 
     Raises:
         Rejected: as `enter_event`.
+        StateUnreadable: one before it is missing here, or the hub has other lanes than we: somebody must look, since
+            from here on nothing would be known of whoever is revoked.
     """
     event = read_event(data, key)
+    if turn.premises.is_told and event.n > turn.directory.size:
+        raise StateUnreadable("an event of the directory is missing in a lane")
+    if isinstance(event, HubFounded) and event.lanes != turn.premises.lanes:
+        raise StateUnreadable(f"this hub has {len(event.lanes)} lanes")
     directory = turn.directory.after(event)
     index = str(turn.directory.size)
     turn.rows.put(Table.DIRECTORY, turn.rows.vault.row_key(Table.DIRECTORY, index), data)
@@ -106,6 +113,7 @@ def apply_control(accepted: Accepted, granted: bool | None, turn: Turn) -> bool:
             if granted is False:
                 raise Rejected(Reason.STATE)
             link(turn.rows, accepted.person, other)
+            tell_doors(accepted, other, turn)
         case LetterAcknowledged() | LetterReturned() as answered:
             _answer(accepted, answered, turn)
         case _:

@@ -9,20 +9,20 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from broker.directory import Directory, is_event
-from broker.errors import TellwiseError
+from broker.errors import StateUnreadable, TellwiseError
 from broker.ledger.merkle import EMPTY, Frontier
 from broker.lifecycle.accept import Examined, Repeated, Signed, admit, count, examine, identify, remember
 from broker.lifecycle.between import (
     Answered,
+    Astray,
     Claimed,
-    Released,
+    Forwarded,
     Reused,
+    Word,
     answer,
-    give_back,
     hear,
     is_passed_on,
     is_word,
-    take_back,
 )
 from broker.lifecycle.control import apply_control, enter_event
 from broker.lifecycle.decide import decide
@@ -35,6 +35,7 @@ from broker.sealing.rejection import Reason, Rejected
 from broker.state.pending import Pending
 from broker.state.rows import Rows
 from broker.telemetry import Event
+from broker.topics import INPUT
 
 _OF_WHAT_WAS_SIGNED = frozenset(
     {Reason.KIND, Reason.SCHEMA, Reason.AREA, Reason.SIGNER, Reason.PUBLISHER, Reason.PERSON, Reason.STATE}
@@ -85,9 +86,14 @@ def _live(data: bytes, turn: Turn) -> None:
     if is_event(data):
         _guarded(data, turn, lambda: enter_event(data, turn.premises.keys.directory_key, turn))
     elif is_word(data):
-        _guarded(data, turn, lambda: _heed(data, turn))
+        try:
+            word, about = hear(data, (INPUT, turn.premises.index), turn)
+        except Rejected as rejected:
+            record_refusal(data, None, rejected.reason, turn)
+            return
+        _guarded(about, turn, lambda: _heed(word, about, turn))
     else:
-        _guarded(data, turn, lambda: _steps(data, None, turn))
+        _guarded(data, turn, lambda: _steps(data, turn))
 
 
 def _guarded(data: bytes, turn: Turn, work: Callable[[], None]) -> None:
@@ -99,34 +105,55 @@ def _guarded(data: bytes, turn: Turn, work: Callable[[], None]) -> None:
         raise
     except Rejected as rejected:
         record_refusal(data, None, rejected.reason, turn)
-    except Exception:  # noqa: BLE001 - our own fault, whatever it is: this one is refused, and nobody is told anything
+    except Exception as error:  # our own fault, whatever it is: this one is refused, and nobody is told anything
+        if turn.premises.is_told and is_event(data):  # a lane that misses one would not know who is revoked
+            raise StateUnreadable("an event of the directory cannot be taken in") from error
         record_refusal(data, None, Reason.INTERNAL, turn)
 
 
-def _heed(data: bytes, turn: Turn) -> None:
+def _heed(word: Word, about: bytes, turn: Turn) -> None:
     """Do what another lane, or a door, says."""
-    word, about = hear(data, turn)
     match word:
         case Claimed():
             answer(word, about, turn)
-        case Answered():
-            _guarded(about, turn, lambda: _steps(about, word.granted, turn))
-            give_back(word, turn)
-        case Released():
-            take_back(word, turn)
+        case Answered(granted=granted):
+            _steps(about, turn, granted=granted)
+        case Forwarded():
+            _steps(about, turn, is_forwarded=True)
         case Reused():
             _refuse(about, identify(about, turn), Reason.REUSED_ID, turn)
+        case Astray():
+            _refuse_astray(about, identify(about, turn), turn)
+        case _:
+            raise Rejected(Reason.FORM)
 
 
-def _steps(data: bytes, granted: bool | None, turn: Turn) -> None:
-    """The steps of a notification. *granted*: see `apply_control`."""
+def _refuse_astray(data: bytes, signed: Signed, turn: Turn) -> None:
+    """Refuse what no door could place. Its id is not used up: here it is in the wrong lane."""
+    try:
+        examine(signed, turn)
+        reason = Reason.INTERNAL
+    except Rejected as rejected:
+        reason = rejected.reason
+    record_refusal(data, signed, reason, turn)
+
+
+def _steps(data: bytes, turn: Turn, *, granted: bool | None = None, is_forwarded: bool = False) -> None:
+    """The steps of a notification.
+
+    Args:
+        data: As it came.
+        turn: The turn.
+        granted: See `apply_control`.
+        is_forwarded: See `is_passed_on`.
+    """
     signed = identify(data, turn)
     try:
         examined = examine(signed, turn)  # step 3
         if isinstance(examined, Repeated):
             record_repeat(signed, examined.outcome, turn)
             return
-        if is_passed_on(examined, turn):
+        if is_passed_on(examined, turn, is_forwarded=is_forwarded):
             return
         if turn.premises.is_alone:  # else its door has counted
             count(signed.publisher.id, examined.facts.seq, turn)

@@ -137,7 +137,8 @@ class _Letters:
         """The line and the letter of one desk that may be told."""
         turn, person = self._turn, self._accepted.person
         n = next_number(turn.rows, desk.id)
-        said = self._cover(grant.terms).write(desk=desk.id, n=n, person=introduce(turn.rows, person, desk.id))
+        named = introduce(turn.rows, person, desk.id, tells_place=not turn.premises.is_alone)
+        said = self._cover(grant.terms).write(desk=desk.id, n=n, person=named)
         cover = seal(said, self._belonging, epoch.secret, epoch.kid, turn.premises.entropy)
         keys = release(self._accepted.content_keys, grant.labels, epoch)
         salt = turn.salt()

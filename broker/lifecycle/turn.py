@@ -43,6 +43,7 @@ class Premises:
     entropy: Entropy
     index: int = 0
     """Which lane this is; of a door, which door."""
+    is_door: bool = False
 
     @property
     def lane(self) -> str:
@@ -53,6 +54,11 @@ class Premises:
     def is_alone(self) -> bool:
         """Whether it is the only lane: then there are no doors, and what is a door's is done here."""
         return len(self.lanes) == 1
+
+    @property
+    def is_told(self) -> bool:
+        """Whether directory events come here from the first lane, and from nobody else."""
+        return self.is_door or self.index != 0
 
     def home_of(self, place: int) -> int:
         """The lane in which a person is at home.

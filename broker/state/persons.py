@@ -52,14 +52,14 @@ def is_linked(rows: Rows, identifier: PersonId) -> bool:
 
 
 class Elsewhere(NamedTuple):
-    """Whose an identifier is, though by itself it would be at home here."""
+    """Whose an identifier is, or is to be, though by itself it would be at home in another lane."""
 
     lane: int
     person: PersonId
 
 
 def elsewhere(rows: Rows, identifier: PersonId) -> Elsewhere | None:
-    """Which person of another lane an identifier names; None: nobody there."""
+    """Where the person of an identifier is, if not at its home; None: nothing is known of that."""
     row = rows.get(Table.ELSEWHERE, rows.vault.elsewhere_row_key(identifier))
     if row is None:
         return None
@@ -67,9 +67,9 @@ def elsewhere(rows: Rows, identifier: PersonId) -> Elsewhere | None:
     return Elsewhere(int(lane), PersonId(person))
 
 
-def put_elsewhere(rows: Rows, identifier: PersonId, where: Elsewhere | None) -> None:
-    """Whose it is from now on; None: nobody's elsewhere."""
-    row = None if where is None else f"{where.lane} {where.person}".encode("ascii")
+def put_elsewhere(rows: Rows, identifier: PersonId, where: Elsewhere) -> None:
+    """Whose it is from now on."""
+    row = f"{where.lane} {where.person}".encode("ascii")
     rows.put(Table.ELSEWHERE, rows.vault.elsewhere_row_key(identifier), row)
 
 
@@ -98,9 +98,9 @@ def _linked(rows: Rows, person: PersonId) -> PersonId:
     return person if linked is None else PersonId(linked.decode("ascii"))
 
 
-def introduce(rows: Rows, person: Person, desk: DeskId) -> PersonRef:
-    """The person's pseudonym for *desk*, which the desk may use from now on."""
-    ref, key = rows.vault.person_ref(person.id, desk)
+def introduce(rows: Rows, person: Person, desk: DeskId, *, tells_place: bool) -> PersonRef:
+    """The person's pseudonym for *desk*, which the desk may use from now on. *tells_place*: see `Vault.person_ref`."""
+    ref, key = rows.vault.person_ref(person.id, desk, tells_place=tells_place)
     known = person.id.encode("ascii")
     if rows.get(Table.REFS, key) != known:
         rows.put(Table.REFS, key, known)

@@ -13,7 +13,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from broker.errors import StateUnreadable
-from broker.ports import RowKey, SealedRow, Table
+from broker.ports import Partition, RowKey, SealedRow, Table
 from broker.sealing.entropy import Entropy
 from broker.sealing.jwe import IV_BYTES
 from broker.sealing.keyring import HubKeys
@@ -74,19 +74,19 @@ class Vault:
         except (InvalidTag, ValueError) as error:
             raise StateUnreadable(f"a row of `{table}` does not open") from error
 
-    def seal_for_lane(self, lane: int, value: bytes) -> bytes:
-        """Seal what is said to a lane of this hub."""
+    def seal_for(self, to: Partition, value: bytes) -> bytes:
+        """Seal what is said to the lane or door over a partition."""
         iv = self._entropy(IV_BYTES)
-        return iv + self._rows.encrypt(iv, value, _to_lane(lane))
+        return iv + self._rows.encrypt(iv, value, _said_to(to))
 
-    def open_for_lane(self, lane: int, sealed: bytes) -> bytes:
-        """Undo `seal_for_lane`.
+    def open_for(self, to: Partition, sealed: bytes) -> bytes:
+        """Undo `seal_for`.
 
         Raises:
-            StateUnreadable: altered, meant for another lane, or not said by this hub.
+            StateUnreadable: altered, meant for another, or not said by this hub.
         """
         try:
-            return self._rows.decrypt(sealed[:IV_BYTES], sealed[IV_BYTES:], _to_lane(lane))
+            return self._rows.decrypt(sealed[:IV_BYTES], sealed[IV_BYTES:], _said_to(to))
         except (InvalidTag, ValueError) as error:
             raise StateUnreadable("what was said to a lane does not open") from error
 
@@ -118,13 +118,16 @@ class Vault:
         """The key of the row that holds a person's own key."""
         return _row_key(self._keys.persons, Table.PERSONS, (person,))
 
-    def person_ref(self, person: PersonId, desk: DeskId) -> tuple[PersonRef, RowKey]:
+    def person_ref(self, person: PersonId, desk: DeskId, *, tells_place: bool = False) -> tuple[PersonRef, RowKey]:
         """The person's pseudonym for one desk, the same in all its letters and no other desk's; and the key of the row
-        that says whom it means."""
+        that says whom it means. *tells_place*: whether `place_of_ref` finds their place in it; always so for a hub, or
+        never."""
         known = self._refs.get((person, desk))
         if known is None:
-            random = self._mac("ref", person, desk)[: _REF_BYTES - 1]
-            ref = PersonRef(b64u_encode(random + bytes([place_of(person) ^ self._mask(random, desk)])))
+            random = self._mac("ref", person, desk)[:_REF_BYTES]
+            if tells_place:
+                random = random[:-1] + bytes([place_of(person) ^ self._mask(random[:-1], desk)])
+            ref = PersonRef(b64u_encode(random))
             known = ref, self.ref_row_key(ref, desk)
             _note(self._refs, (person, desk), known)
         return known
@@ -158,8 +161,9 @@ class Vault:
         return hmac.digest(self._keys.persons, _joined((use, *parts)), sha256)
 
 
-def _to_lane(lane: int) -> bytes:
-    return b"to lane\x00" + str(lane).encode("ascii")  # no table has such a name
+def _said_to(to: Partition) -> bytes:
+    topic, index = to
+    return f"said to\x00{topic}\x00{index}".encode()  # no table has such a name
 
 
 def _note(known: dict[_K, _V], name: _K, value: _V) -> None:

@@ -4,28 +4,16 @@ Here all lanes are one process's, on one file: what is tried is what lanes and d
 share them is tried in tests/kafka.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import replace
-from itertools import count
 from pathlib import Path
-from typing import TypeVar
 
-from broker.app import Tellwise, desk_folder, hub_folder
+from broker.app import hub_folder
 from broker.care.verification import verify_hub
-from broker.client import Draft
-from broker.client.keys import load_desk_keys
-from broker.client.sealer import seal_draft
-from broker.engines import EmbeddedEngine, Engine
-from broker.ledger.entries import Acknowledgement, Alteration, Decision, Disclosure, Entry, Refusal, Repeat, read_entry
+from broker.ledger.entries import Acknowledgement, Alteration, Decision, Disclosure, Refusal, Repeat
 from broker.lifecycle.between import Claimed, say
-from broker.ports import Clock, RowKey, Table
 from broker.sealing.entropy import system_entropy
 from broker.state.rows import Rows
-from broker.state.vault import Vault, place_of
+from broker.state.vault import Vault
 from broker.topics import INPUT
-from broker.transport.ledger_file import LedgerFile
-from schemas import PersonKey, PersonScheme
 from schemas.kinds.case import PersonLinked, TeamChanged
 from tests.contracts.clock import MovedClock
 from tests.contracts.engine import story
@@ -33,15 +21,23 @@ from tests.faults.a_days_work import a_day
 from tests.faults.canaries import canaries_under
 from tests.faults.county import (
     BASALT,
-    HUB,
     ONYX,
     QUARTZ,
-    County,
     case_opened,
     control,
     county,
-    hub_db,
     moved,
+)
+from tests.faults.several_lanes import (
+    Nothing,
+    home_of,
+    homes,
+    hub_of_several,
+    identifier,
+    of_kind,
+    sealed,
+    several,
+    under,
 )
 from tests.personas import (
     BLACKBURN,
@@ -52,53 +48,8 @@ from tests.personas import (
     POLICE,
     PRESTON,
     PROBATION,
-    DeskPersona,
-    Persona,
 )
 from tests.served import served
-
-LANES = 3
-
-_E = TypeVar("_E", bound=Entry)
-
-
-async def several(home: Path, clock: Clock) -> Engine:
-    engine = EmbeddedEngine(home, clock)
-    engine.lanes = LANES
-    return engine
-
-
-@asynccontextmanager
-async def hub_of_several(folder: Path) -> AsyncIterator[County]:
-    async with county(folder, MovedClock(), engine=several) as here:
-        yield here
-
-
-def home_of(tellwise: Tellwise, key: PersonKey) -> int:
-    """The lane in which an identifier is at home."""
-    return place_of(Vault(tellwise.hub.premises.keys, system_entropy).person_id(key)) % LANES
-
-
-def identifier(tellwise: Tellwise, suits: Callable[[int], bool], first: int = 100) -> PersonKey:
-    """One of those from number *first* on, with such a home."""
-    keys = (PersonKey(scheme=PersonScheme.CRN, identifier=f"X-INVENTED-{number}") for number in count(first))
-    return next(key for key in keys if suits(home_of(tellwise, key)))
-
-
-def entries(folder: Path, lanes: int = LANES) -> Iterator[tuple[int, Entry]]:
-    with LedgerFile(hub_db(folder)) as ledgers:
-        for lane in range(lanes):
-            for _, entry in ledgers.entries(f"{HUB}/lane-{lane}"):
-                yield lane, read_entry(entry)
-
-
-def of_kind(folder: Path, kind: type[_E]) -> list[tuple[int, _E]]:
-    return [(lane, entry) for lane, entry in entries(folder) if isinstance(entry, kind)]
-
-
-def under(key: PersonKey, draft: Draft) -> Draft:
-    """What is said of somebody, under another identifier."""
-    return replace(draft, person=key)
 
 
 @story
@@ -185,7 +136,7 @@ async def test_an_identifier_of_somebody_else_is_not_given_away(tmp_path: Path) 
 
 
 @story
-async def test_what_was_granted_and_not_used_is_given_back(tmp_path: Path) -> None:
+async def test_an_identifier_whose_link_was_refused_is_kept_for_that_person(tmp_path: Path) -> None:
     async with hub_of_several(tmp_path) as here:
         home = home_of(here.tellwise, ONYX.key)
         other = identifier(here.tellwise, lambda lane: lane != home)
@@ -193,15 +144,16 @@ async def test_what_was_granted_and_not_used_is_given_back(tmp_path: Path) -> No
         await here.say(POLICE.name, case_opened(ONYX), case_opened(BASALT))
         # In one turn: when the answer comes, who asked is on the team no longer.
         asked = sealed(here, tmp_path, PROBATION, linked)
-        left = sealed(
-            here, tmp_path, POLICE, control(ONYX, "case.team_changed", TeamChanged.of(remove=(PROBATION.name,)))
-        )
+        leaves = TeamChanged.of(remove=(PROBATION.name,))
+        left = sealed(here, tmp_path, POLICE, control(ONYX, "case.team_changed", leaves))
         await here.tellwise.transport.publish(INPUT, [asked, left], partition=home)
         await here.tellwise.settled()
-        await here.say(POLICE.name, control(BASALT, "person.linked", PersonLinked(other=other)))
+        await here.say(POLICE.name, control(BASALT, "person.linked", PersonLinked(other=other)))  # kept for another
+        await here.say(POLICE.name, under(other, case_opened(QUARTZ)))  # whoever that is, nobody may say yet
+        await here.say(POLICE.name, linked)
 
-    assert [lane for lane, _ in of_kind(tmp_path, Refusal)] == [home]
-    assert [entry.kind for _, entry in of_kind(tmp_path, Alteration)].count("person.linked") == 1
+    assert len(of_kind(tmp_path, Refusal)) == 3
+    assert [lane for lane, entry in of_kind(tmp_path, Alteration) if entry.kind == "person.linked"] == [home]
 
 
 @story
@@ -238,42 +190,10 @@ async def test_what_a_lane_is_told_by_nobody_of_ours_is_refused(tmp_path: Path) 
     async with hub_of_several(tmp_path) as here:
         vault = Vault(here.tellwise.hub.premises.keys, system_entropy)
         word = Claimed.of(other="0" * 64, person="1" * 64, lane=1)
-        honest = say(word, b"", 1, Rows(Nothing(), vault))
+        honest = say(word, b"", (INPUT, 1), Rows(Nothing(), vault))
         for wrong in (honest[:-1], honest[:-1] + bytes([honest[-1] ^ 1]), b"lane ", b"lane " + word.to_bytes()):
             await here.tellwise.transport.publish(INPUT, [wrong], partition=1)
         await here.tellwise.transport.publish(INPUT, [honest], partition=2)  # meant for another
         await here.tellwise.settled()
 
     assert [lane for lane, _ in of_kind(tmp_path, Refusal)] == [1, 1, 1, 1, 2]
-
-
-class Nothing:
-    """No rows."""
-
-    def get(self, table: Table, key: RowKey) -> None:
-        return None
-
-    def rows(self, table: Table) -> tuple[()]:
-        return ()
-
-
-def sealed(here: County, folder: Path, who: DeskPersona, draft: Draft, *, notification: bytes | None = None) -> bytes:
-    """As a desk seals it, and under which id."""
-    hub = here.tellwise.directory.founded
-    assert hub is not None
-    ids = iter([] if notification is None else [notification])
-    keys = load_desk_keys(desk_folder(folder, who.name) / "keys.json", system_entropy)
-    _, made = seal_draft(
-        draft,
-        desk=who.name,
-        keys=keys,
-        hub=hub,
-        seq=1,
-        now=MovedClock().now(),
-        entropy=lambda size: next(ids, None) or system_entropy(size),
-    )
-    return made.to_bytes()
-
-
-def homes(tellwise: Tellwise, *people: Persona) -> set[int]:
-    return {home_of(tellwise, persona.key) for persona in people}
