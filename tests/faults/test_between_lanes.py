@@ -6,14 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+import pytest
 
 import tests.personas
 from broker.app import desk_folder
 from broker.client import Draft
 from broker.client.keys import load_desk_keys
 from broker.client.sealer import seal_draft
-from broker.ledger.entries import Alteration, Disclosure, Refusal, Repeat
+from broker.directory import DeskRevoked, sign_event
+from broker.errors import FolderUnusable, StateUnreadable
+from broker.ledger.entries import Alteration, Disclosure, Refusal, Repeat, read_entry
 from broker.sealing.entropy import system_entropy
+from broker.sealing.letters import Item, ItemKind
 from broker.topics import DOORS, INPUT, door_of
 from schemas import PersonKey, PersonScheme
 from schemas.kinds.case import PersonLinked, TeamChanged
@@ -62,8 +66,11 @@ async def test_two_names_of_one_person_keep_what_one_desk_says_in_order(tmp_path
         second = sealed(here, tmp_path, POLICE, control(ONYX, "case.assessed"))
         await here.tellwise.edge.submit_all([first, second])
         await here.tellwise.settled()
+        inbox = await here.tellwise.edge.inbox(here.tellwise.directory.desk(POLICE.name).mailbox, 0, 1_000, 0)
 
-    said = [entry.kind for _, entry in of_kind(tmp_path, Alteration)]
+    # Lines of one turn stand in the ledger in any order; receipts leave in that in which they were made.
+    answered = [read_entry(item.entry) for _, data in inbox if (item := Item.from_bytes(data)).kind is ItemKind.RECEIPT]
+    said = [entry.kind for entry in answered if isinstance(entry, Alteration)]
     assert said == ["case.opened", "person.linked", "case.team_changed", "case.assessed"]
 
 
@@ -158,10 +165,33 @@ async def test_a_hub_that_stops_leaves_nothing_between_doors_and_lanes(tmp_path:
 
     database = apsw.Connection(str(hub_db(tmp_path)), flags=apsw.SQLITE_OPEN_READONLY)
     ends = database.execute("SELECT name, partition, next FROM topic WHERE name IN (?, ?)", (INPUT, DOORS)).fetchall()
-    reached: dict[Any, Any] = dict(database.execute("SELECT lane, offset FROM position").fetchall())
+    reached = {str(lane): offset for lane, offset in database.execute("SELECT lane, offset FROM position")}
     database.close()
     assert all(reached[f"{topic}/{index}"] == end for topic, index, end in ends)
     assert len(of_kind(tmp_path, Disclosure)) >= len(said)
+
+
+@story
+async def test_a_lane_that_lacks_an_event_of_the_directory_stops(tmp_path: Path) -> None:
+    async def an_event_is_missing() -> None:
+        async with hub_of_several(tmp_path) as here:
+            ahead = DeskRevoked.of(n=here.tellwise.directory.size + 1, at=MovedClock().now(), desk=POLICE.name)
+            event = sign_event(ahead, here.tellwise.hub.premises.keys.directory)
+            await here.tellwise.transport.publish(INPUT, [event], partition=1)
+            await here.tellwise.hub.until_ended()
+
+    with pytest.raises(StateUnreadable, match="is missing"):
+        await an_event_is_missing()
+
+
+@story
+async def test_a_hub_that_was_founded_with_other_lanes_stops(tmp_path: Path) -> None:
+    async with county(tmp_path, MovedClock(), ()):
+        pass
+
+    with pytest.raises(FolderUnusable, match="founded with 1 lanes"):
+        async with hub_of_several(tmp_path):
+            pass
 
 
 def elsewhere(here: County) -> PersonKey:
@@ -172,7 +202,7 @@ def elsewhere(here: County) -> PersonKey:
 
 def moved_under(key: PersonKey) -> Draft:
     """That somebody moved, by one who knows them under this identifier, in all that is said."""
-    people = tests.personas.PEOPLE
+    people: Any = tests.personas.PEOPLE
     tests.personas.PEOPLE = (*people, replace(ONYX, pnc=key.identifier))
     try:
         return moved(replace(ONYX, pnc=key.identifier), to=BLACKBURN, old=PRESTON)
