@@ -1,4 +1,5 @@
-"""`python -m tests.soak.kafka_faults NOTIFICATIONS [SEED]`: three nodes, two hubs, load, and one fault after another.
+"""`python -m tests.soak.kafka_faults NOTIFICATIONS [SEED [PER_SECOND]]`: three nodes, two hubs, four lanes, load, and one
+fault after another.
 
 Each fault at least once, in an order drawn from the seed, and again until so many notifications were said. After each
 it is measured how long the next letter took to come. At the end nothing may be lost or doubled, the order per
@@ -142,12 +143,12 @@ async def _soak(
     return load, running.done, [*running.failures, *await found_wrong(world, load)]
 
 
-def main(notifications: str, seed: str = "1") -> int:
+def main(notifications: str, seed: str = "1", per_second: str = str(PER_SECOND)) -> int:
     """Do it, and say what came of it."""
     logging.disable()
     try:
         with TemporaryDirectory() as folder:
-            summary = soak(Path(folder), int(notifications), int(seed))
+            summary = soak(Path(folder), int(notifications), int(seed), per_second=float(per_second))
     except (ToolMissing, KafkaNotFetched) as missing:
         sys.stdout.write(f"kafka: NOT SOAKED: {missing}\n")
         return 1 if os.environ.get("CI") else 0
