@@ -1,5 +1,5 @@
-"""`python -m tests.soak.kafka_faults NOTIFICATIONS [SEED [PER_SECOND]]`: three nodes, two hubs, four lanes, load, and one
-fault after another.
+"""`python -m tests.soak.kafka_faults NOTIFICATIONS [SEED [PER_SECOND]]`: three nodes, two hubs of four lanes, load, and
+one fault after another.
 
 Each fault at least once, in an order drawn from the seed, and again until so many notifications were said. After each
 it is measured how long the next letter took to come. At the end nothing may be lost or doubled, the order per
