@@ -14,7 +14,9 @@ from typing import Any
 from aiokafka import TopicPartition
 
 from broker.app import desk_folders, hub_folder
+from broker.client import Trust
 from broker.directory import Directory, is_event
+from broker.directory.records import directory_of
 from broker.kafka.administration import administered
 from broker.kafka.coding import change_from_record
 from broker.kafka.connection import Connection
@@ -39,7 +41,7 @@ from schemas import DeskId
 from schemas.strict import b64u_encode
 from tests.faults.checker import Fault, Submitted, check_stored, claims_of
 from tests.faults.county import DIRECTORY_LOG, desk_db
-from tests.faults.stored import Remains, Stored, StoredDesk, directory_of, hub_keys, read_desk
+from tests.faults.stored import Remains, Stored, StoredDesk, hub_keys, read_desk
 
 _AT_ONCE = 1_000
 OURS = Names()
@@ -81,7 +83,9 @@ async def read_stored_on_kafka(folder: Path, connection: Connection, copies_max:
         called = {names.topic_of(name): there for name, there in (await cluster.topics()).items()}
     count = called[INPUT].partitions
     copies = await copied(hub_folder(folder), copies_max, connection, names, count)
-    directory = directory_of(folder)
+    with LedgerFile(copies[0]) as ledgers:  # not that of a process that is at work and may be behind
+        events = [event for _, event in ledgers.entries(DIRECTORY_LOG)]
+    directory = directory_of(events, Trust.load(hub_folder(folder) / "trust.json").key)
     hub = directory.hub.entry
     read = _Reading(connection, names)
     pooled = {topic: await read.values(topic) for topic in called if topic.startswith("inbox.") or topic == QUARANTINE}
@@ -94,7 +98,6 @@ async def read_stored_on_kafka(folder: Path, connection: Connection, copies_max:
     try:
         with LedgerFile(copies[0]) as ledgers:
             hold = [(list(ledgers.entries(lane)), list(ledgers.details(lane))) for lane in hub.lanes]
-            events = [event for _, event in ledgers.entries(DIRECTORY_LOG)]
         desks = {
             DeskId(desk.name): read_desk(file)
             for desk in desk_folders(folder)
