@@ -143,8 +143,11 @@ class Harm:
 
 
 async def _lagging(admin: AIOKafkaAdminClient) -> bool:
-    """Whether a copy of something lags behind."""
-    topics = await admin.describe_topics()
+    """Whether a copy of something lags behind, or nobody says so: a node has just come back."""
+    try:
+        topics = await admin.describe_topics()
+    except KafkaError:
+        return True
     partitions = [partition for topic in topics for partition in topic["partitions"]]
     return any(set(each["isr"]) != set(each["replicas"]) or each["leader"] < 0 for each in partitions)
 
