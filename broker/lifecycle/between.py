@@ -3,7 +3,7 @@
 An identifier is at home in one lane, whoever it turns out to be: there it is decided whose it is. So whoever links it
 to a person of another lane asks there first; and what then comes under it is passed on to that person's lane, in order.
 What is said travels in the inputs of the lanes, sealed under the state key for the lane that it is meant for: whoever
-can write there, and is not this hub, can say nothing.
+can write there, and is not this hub, can say nothing new.
 """
 
 from typing import Annotated, Literal

@@ -4,6 +4,7 @@ another."""
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import TypeVar
@@ -85,8 +86,16 @@ class Nothing:
         return ()
 
 
-def sealed(here: County, folder: Path, who: DeskPersona, draft: Draft, *, notification: bytes | None = None) -> bytes:
-    """As a desk seals it, and under which id."""
+def sealed(
+    here: County,
+    folder: Path,
+    who: DeskPersona,
+    draft: Draft,
+    *,
+    notification: bytes | None = None,
+    at: datetime | None = None,
+) -> bytes:
+    """As a desk seals it, under which id, and when by its own clock."""
     hub = here.tellwise.directory.founded
     assert hub is not None
     ids = iter([] if notification is None else [notification])
@@ -97,7 +106,7 @@ def sealed(here: County, folder: Path, who: DeskPersona, draft: Draft, *, notifi
         keys=keys,
         hub=hub,
         seq=1,
-        now=MovedClock().now(),
+        now=at or MovedClock().now(),
         entropy=lambda size: next(ids, None) or system_entropy(size),
     )
     return made.to_bytes()

@@ -9,14 +9,10 @@ import apsw
 import pytest
 
 import tests.personas
-from broker.app import desk_folder
 from broker.client import Draft
-from broker.client.keys import load_desk_keys
-from broker.client.sealer import seal_draft
 from broker.directory import DeskRevoked, sign_event
 from broker.errors import FolderUnusable, StateUnreadable
 from broker.ledger.entries import Alteration, Disclosure, Refusal, Repeat, read_entry
-from broker.sealing.entropy import system_entropy
 from broker.sealing.letters import Item, ItemKind
 from broker.topics import DOORS, INPUT, door_of
 from schemas import PersonKey, PersonScheme
@@ -34,7 +30,7 @@ from tests.faults.several_lanes import (
     several,
     under,
 )
-from tests.personas import BLACKBURN, PEOPLE, POLICE, PRESTON, PROBATION
+from tests.personas import BLACKBURN, PEOPLE, POLICE, PRESTON, PROBATION, DeskPersona
 
 EARLY_S = 121
 """A second more than a notification may come from the future."""
@@ -140,6 +136,22 @@ async def test_a_person_who_is_not_at_home_in_a_lane_is_not_decided_about_there(
 
 
 @story
+async def test_a_gap_in_what_a_desk_counts_shows_though_its_persons_are_in_several_lanes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with hub_of_several(tmp_path) as here:
+        for lane in range(LANES):  # counted 1, 2, 3, each for another lane
+            key = identifier(here.tellwise, lambda home, lane=lane: home == lane)  # type: ignore[misc]
+            await here.say(POLICE.name, under(key, case_opened(ONYX)))
+        before = [record for record in caplog.records if "sequence.broken" in record.getMessage()]
+        await here.tellwise.edge.submit(sealed(here, tmp_path, POLICE, case_opened(BASALT)))  # counted 1 again
+        await here.tellwise.settled()
+
+    assert not before
+    assert [record for record in caplog.records if "sequence.broken" in record.getMessage()]
+
+
+@story
 async def test_a_preview_follows_a_linked_name(tmp_path: Path) -> None:
     async with hub_of_several(tmp_path) as here:
         other = elsewhere(here)
@@ -210,22 +222,12 @@ def moved_under(key: PersonKey) -> Draft:
         tests.personas.PEOPLE = people
 
 
-def made(here: County, folder: Path, clock: MovedClock, draft: Draft, seconds: float, *, who: Any = POLICE) -> bytes:
+def made(
+    here: County, folder: Path, clock: MovedClock, draft: Draft, seconds: float, *, who: DeskPersona = POLICE
+) -> bytes:
     """Sealed by a clock that is so far ahead, always under one id."""
-    hub = here.tellwise.directory.founded
-    assert hub is not None
-    ids = iter([b"the same id here"])
-    keys = load_desk_keys(desk_folder(folder, who.name) / "keys.json", system_entropy)
-    _, notification = seal_draft(
-        draft,
-        desk=who.name,
-        keys=keys,
-        hub=hub,
-        seq=1,
-        now=clock.now() + timedelta(seconds=seconds),
-        entropy=lambda size: next(ids, None) or system_entropy(size),
-    )
-    return notification.to_bytes()
+    at = clock.now() + timedelta(seconds=seconds)
+    return sealed(here, folder, who, draft, notification=b"the same id here", at=at)
 
 
 def slow_between_door_and_lane(here: County, clock: MovedClock, door: int) -> None:
