@@ -75,7 +75,7 @@ async def answers(beyond_s: float = 0) -> AsyncIterator[None]:
 
 
 async def begun(starting: Coroutine[Any, Any, object], seconds: float = ANSWERS_WITHIN_S) -> None:
-    """Start a client, but wait for no longer. It goes on to its end if whoever asks is cancelled meanwhile: one that is
+    """Start a client, but wait for no longer. It goes on a little if whoever asks is cancelled meanwhile: one that is
     cancelled while it connects leaves its connection behind.
 
     Raises:
@@ -104,7 +104,7 @@ async def within(seconds: float, ending: Coroutine[Any, Any, object]) -> bool:
 
 
 async def _waited(task: asyncio.Future[Any], seconds: float) -> None:
-    """Wait until it is done, and cut it off after that time. Who is cancelled meanwhile is so afterwards."""
+    """Wait until it is done, and cut it off after that time. Who is cancelled meanwhile is so shortly afterwards."""
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
     cancelled: asyncio.CancelledError | None = None
@@ -113,6 +113,7 @@ async def _waited(task: asyncio.Future[Any], seconds: float) -> None:
             await asyncio.wait([task], timeout=left)
         except asyncio.CancelledError as error:
             cancelled = error
+            until = min(until, loop.time() + STOPS_WITHIN_S)
     if not task.done():
         task.cancel()
         try:

@@ -8,8 +8,10 @@ from aiokafka import TopicPartition
 from broker.kafka.inboxes import Headers, headers_to, mailbox_of, shard_of
 from broker.ports import Partition
 from broker.settings import Inboxes
-from broker.topics import INBOXES, LEDGER, changelog, is_door
+from broker.topics import DOORS, INBOXES, LEDGER, changelog, is_door
 from schemas import Mailbox
+
+_OF_DOORS, _OF_OUTBOXES = ".doors", ".outboxes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +24,15 @@ class Names:
     """Where the hub's inboxes lie."""
 
     @property
-    def group(self) -> str:
-        """The group of the hub's processes."""
-        return f"{self.prefix}hub"
+    def groups(self) -> tuple[str, ...]:
+        """The groups of the hub's processes."""
+        return tuple(f"{self.prefix}hub{kind}" for kind in ("", _OF_DOORS, _OF_OUTBOXES))
+
+    def group(self, topic: str) -> str:
+        """The group in which the hub's processes share the lanes over a topic. Each kind of lane has its own: while one
+        is rearranged the others go on."""
+        kind = "" if not is_door(topic) else _OF_DOORS if topic == DOORS else _OF_OUTBOXES
+        return f"{self.prefix}hub{kind}"
 
     @property
     def lanes(self) -> str:

@@ -134,7 +134,7 @@ def hub_rights(name: str, names: Names) -> frozenset[Right]:
     if names.inboxes == "topics":
         topics.add(Right(who, Resource.TOPIC, names.topic(inbox(Mailbox(""))), Pattern.PREFIXED, Operation.CREATE))
     return frozenset(topics) | {
-        Right(who, Resource.GROUP, names.group, Pattern.LITERAL, Operation.READ),
+        *(Right(who, Resource.GROUP, group, Pattern.LITERAL, Operation.READ) for group in names.groups),
         Right(who, Resource.TRANSACTIONAL_ID, names.lanes, Pattern.PREFIXED, Operation.WRITE),
     }
 
@@ -149,7 +149,7 @@ def reaches(right: Right, desks: Iterable[DeskOnKafka], names: Names) -> bool:
         case Resource.TOPIC:
             named, begun = _named(names), _begun(names)
         case Resource.GROUP:
-            named, begun = {names.group}, {groups_of(desk.mailbox) for desk in desks}
+            named, begun = set(names.groups), {groups_of(desk.mailbox) for desk in desks}
         case Resource.TRANSACTIONAL_ID:
             named, begun = set(), {names.lanes}
         case _:

@@ -8,16 +8,19 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
+from itertools import chain
 from pathlib import Path
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka.protocol.group import LeaveGroupRequest
+from aiokafka.structs import OffsetAndMetadata
 
 from broker import telemetry
 from broker.errors import Fenced, TellwiseError
-from broker.kafka.connection import ANSWERS_WITHIN_S, STOPS_WITHIN_S, Connection, answers, begun, let_go, within
+from broker.kafka.connection import ANSWERS_WITHIN_S, STOPS_WITHIN_S, Connection, answers, begun, within
 from broker.kafka.home import Home
 from broker.kafka.lane import KafkaLane
 from broker.kafka.names import Names
@@ -29,6 +32,8 @@ from broker.transport.events import Events
 
 SESSION_S = 10.0
 """After which the group gives away the lanes of a process that is silent."""
+_SESSIONS_JOINING = 3
+"""So many may pass until the group has let somebody in: one for each member that died meanwhile."""
 _AGAIN_S = 0.5
 _TOLD_EVERY_S = 1.0
 _NEVER_MS = 2**31 - 1
@@ -88,11 +93,12 @@ class KafkaTransport:
     async def lanes(self, topics: Sequence[tuple[str, int]]) -> AsyncIterator[AsyncIterator[LaneEvent]]:
         """See `Transport.lanes`. Nobody is refused: who comes later is given its share, or waits until one is free."""
         self._home.begin()
+        (group,) = {self._names.group(topic) for topic, _ in topics}
         events = Events()
         share = _Share(self._connection, self._names, topics, events)
         consumer = AIOKafkaConsumer(
             **self._connection.arguments(),
-            group_id=self._names.group,
+            group_id=group,
             enable_auto_commit=False,
             auto_offset_reset="latest",
             isolation_level="read_committed",
@@ -100,22 +106,25 @@ class KafkaTransport:
             heartbeat_interval_ms=int(self._session_s * 1_000 / 4),
             partition_assignment_strategy=[_assignor()],
             max_poll_interval_ms=_NEVER_MS,  # it reads nothing: it is there to be a member
-            request_timeout_ms=int(ANSWERS_WITHIN_S * 1_000),
+            # The group answers who wants to join when those that died have timed out. Whoever asked again just then
+            # would have everybody join once more, and the next one who died would be waited for: for ever.
+            request_timeout_ms=int((ANSWERS_WITHIN_S + self._session_s) * 1_000),
         )
         share.consumer = consumer
         self._shares.append(share)
         consumer.subscribe(sorted({self._names.topic(topic) for topic, _ in topics}), listener=share)
         telling = asyncio.create_task(share.tell_positions())
         try:
-            async with answers(self._session_s):  # the group waits so long for a member that died before it lets us in
-                await begun(consumer.start(), ANSWERS_WITHIN_S + self._session_s)
+            joining_s = _SESSIONS_JOINING * self._session_s
+            async with answers(joining_s):
+                await begun(consumer.start(), ANSWERS_WITHIN_S + joining_s)
             yield events
         finally:
             telling.cancel()
             events.end()
             self._shares.remove(share)
             await share.give_up()
-            await let_go(consumer)
+            await _left(consumer)
 
     def owned(self, topic: str, partition: int = 0) -> KafkaLane | None:
         """The lane over this partition, if it is ours now."""
@@ -129,19 +138,23 @@ class KafkaTransport:
         Raises:
             EngineAway: the cluster does not answer.
         """
-        places = [self._names.place(partition) for partition in partitions]
+        of_groups: dict[str, list[TopicPartition]] = {}
+        for partition in partitions:
+            of_groups.setdefault(self._names.group(partition[0]), []).append(self._names.place(partition))
         async with self._asking:
             try:
                 async with answers():
                     if self._admin is None:
                         self._admin = AIOKafkaAdminClient(**self._connection.arguments())
                         await begun(self._admin.start())
-                    positions = await self._admin.list_consumer_group_offsets(self._names.group, partitions=places)
+                    positions: dict[TopicPartition, OffsetAndMetadata] = {}
+                    for group, members in of_groups.items():
+                        positions |= await self._admin.list_consumer_group_offsets(group, partitions=members)
             except BaseException:
                 await self._let_go_of_admin()  # the next question begins anew
                 raise
         behind = 0
-        for place in places:
+        for place in chain.from_iterable(of_groups.values()):
             found = positions.get(place)  # absent while the group's coordinator is not ready
             if found is None or found.offset < 0:
                 return None
@@ -160,6 +173,21 @@ class KafkaTransport:
         admin, self._admin = self._admin, None
         if admin is not None:
             await within(STOPS_WITHIN_S, admin.close())
+
+
+async def _left(consumer: AIOKafkaConsumer) -> None:
+    """Stop being a member of the group.
+
+    Whoever is still being let in is a member already, and on its own connection nothing is heard before it is let in.
+    The group must hear of it all the same, or it waits for that one until it has timed out.
+    """
+    if await within(STOPS_WITHIN_S, consumer.stop()):
+        return
+    member = consumer._coordinator
+    if member is not None and member.member_id and member.coordinator_id is not None:
+        leaving = LeaveGroupRequest(member.group_id, member.member_id)
+        await within(STOPS_WITHIN_S, consumer._client.send(member.coordinator_id, leaving))
+    await within(STOPS_WITHIN_S, consumer._client.close())
 
 
 def _assignor() -> type[StickyPartitionAssignor]:

@@ -36,8 +36,7 @@ SHARED = TOPICS | {INBOXES: SHARDS}
 class RivalNames(Names):
     """Of a process that is in another group: it is given every lane, whoever else thinks to own it."""
 
-    @property
-    def group(self) -> str:
+    def group(self, _topic: str) -> str:
         return f"{self.prefix}rival"
 
 

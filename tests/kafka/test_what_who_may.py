@@ -33,11 +33,11 @@ from tests.personas import BLACKBURN, PRESTON
 LANE = f"{NAMES.lanes}{INPUT}.0"
 OURS = [topic.name for topic in topics(NEEDS.desks, Shape(NEEDS.retention, copies=1))]
 OTHERS = ["weather", "__consumer_offsets", "__transaction_state"]
-GROUP = NAMES.group
+GROUP = NAMES.group(INPUT)
 EVERY = [*OURS, *OTHERS]
 """All topics there are: what one of these does not allow, no topic does."""
 POLICE_GROUP, HOUSING_GROUP = f"{POLICE.mailbox}.adapter", f"{HOUSING.mailbox}.adapter"
-GROUPS = [GROUP, POLICE_GROUP, HOUSING_GROUP, "somebody"]
+GROUPS = [*NAMES.groups, POLICE_GROUP, HOUSING_GROUP, "somebody"]
 ONYX = personas.PEOPLE[0]
 _HUB_S = 120
 STRANGER = "nobody_knows_this_one-"
@@ -180,9 +180,9 @@ def test_the_hub_does_what_the_engine_needs_and_no_more(kafka_with_rights: Kafka
         made = [newcomer, "rain", "ledger-2", outbox(Mailbox("x")), changelog("x")]
         assert await allowed(hub.make, made, topic) == {newcomer}
         for asked in (hub.committed, hub.join, hub.found, hub.described):
-            assert await allowed(asked, GROUPS, Answer.NOT_THIS_GROUP) == {GROUP}
+            assert await allowed(asked, GROUPS, Answer.NOT_THIS_GROUP) == set(NAMES.groups)
         assert await allowed(hub.removed, GROUPS, Answer.NOT_THIS_GROUP) == set()
-        assert await hub.groups() == {GROUP}
+        assert await hub.groups() == set(NAMES.groups)
         ids = [LANE, "hub", f"{POLICE.mailbox}.own"]
         assert await allowed(hub.fence, ids, Answer.NOT_THIS_TRANSACTIONAL_ID) == {LANE}
         assert await hub.node_settings() == cluster
