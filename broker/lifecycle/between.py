@@ -16,8 +16,7 @@ from broker.lifecycle.turn import Turn
 from broker.ports import Partition
 from broker.sealing.rejection import Reason, Rejected
 from broker.state.persons import Elsewhere, elsewhere, is_linked, is_taken, put_elsewhere
-from broker.state.rows import Rows
-from broker.state.vault import place_of
+from broker.state.vault import Vault, place_of
 from broker.topics import DOORS, INPUT
 from schemas import PersonId, PersonKey, PersonScheme
 from schemas.said import Said
@@ -82,20 +81,20 @@ def is_word(data: bytes) -> bool:
     return data.startswith(_PREFIX)
 
 
-def say(word: Word, about: bytes, to: Partition, rows: Rows) -> bytes:
+def say(word: Word, about: bytes, to: Partition, vault: Vault) -> bytes:
     """The record that says something to the lane or door over a partition, *about* a notification as it came."""
     head = word.to_bytes()
-    return _PREFIX + rows.vault.seal_for(to, len(head).to_bytes(_HEAD_BYTES, "big") + head + about)
+    return _PREFIX + vault.seal_for(to, len(head).to_bytes(_HEAD_BYTES, "big") + head + about)
 
 
-def hear(data: bytes, at: Partition, turn: Turn) -> tuple[Word, bytes]:
+def hear(data: bytes, at: Partition, vault: Vault) -> tuple[Word, bytes]:
     """Undo `say`, in the lane or door over this partition.
 
     Raises:
         Rejected: this hub did not say it to them.
     """
     try:
-        opened = turn.rows.vault.open_for(at, data[len(_PREFIX) :])
+        opened = vault.open_for(at, data[len(_PREFIX) :])
         end = _HEAD_BYTES + int.from_bytes(opened[:_HEAD_BYTES], "big")
         json_decode(opened[_HEAD_BYTES:end])
         return _ANY_WORD.validate_json(opened[_HEAD_BYTES:end]), opened[end:]
@@ -176,4 +175,4 @@ def is_passed_on(examined: Examined, turn: Turn, *, is_forwarded: bool) -> bool:
 
 def tell(word: Word, about: bytes, to: Partition, turn: Turn) -> None:
     """Plan to say it."""
-    turn.passed.append((to, say(word, about, to, turn.rows)))
+    turn.passed.append((to, say(word, about, to, turn.rows.vault)))

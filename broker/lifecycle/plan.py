@@ -87,7 +87,7 @@ def _live(data: bytes, turn: Turn) -> None:
         _guarded(data, turn, lambda: enter_event(data, turn.premises.keys.directory_key, turn))
     elif is_word(data):
         try:
-            word, about = hear(data, (INPUT, turn.premises.index), turn)
+            word, about = hear(data, (INPUT, turn.premises.index), turn.rows.vault)
         except Rejected as rejected:
             record_refusal(data, None, rejected.reason, turn)
             return

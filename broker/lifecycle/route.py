@@ -64,7 +64,7 @@ def _live(data: bytes, turn: Turn) -> None:
 
 
 def _heed(data: bytes, turn: Turn) -> None:
-    word, _ = hear(data, (DOORS, turn.premises.index), turn)
+    word, _ = hear(data, (DOORS, turn.premises.index), turn.rows.vault)
     if not isinstance(word, Linked):
         raise Rejected(Reason.FORM)
     put_elsewhere(turn.rows, word.other, Elsewhere(word.lane, word.person))

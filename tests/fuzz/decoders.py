@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import cache
 
-from tests.fuzz import agency, carried, on_kafka, recorded, sealed
+from tests.fuzz import agency, between_lanes, carried, on_kafka, recorded, sealed
 from tests.fuzz.material import material
 from tests.fuzz.target import Target
 
@@ -14,7 +14,7 @@ NAMES = (
     *("frontier", "detail", "json", "base64", "notification_event", "item_events", "directory_page"),
     *("assertion", "assertion_said"),
     *("card", "card_said", "door", "door_said"),
-    *("changelog", "ledger_record"),
+    *("changelog", "ledger_record", "word", "word_said"),
     *("csv_rows", "csv_cells", "csv_mapping", "jsonl_line", "hub_settings", "desk_settings", "trust"),
 )
 """Of all of them, without making anything. Where a name ends in `_said`, what is changed is what somebody signs."""
@@ -24,7 +24,7 @@ NAMES = (
 def decoders() -> Mapping[str, Target]:
     """All of them."""
     given = material()
-    rooms = (sealed, recorded, carried, on_kafka, agency)
+    rooms = (sealed, recorded, carried, on_kafka, between_lanes, agency)
     found = {name: target for room in rooms for name, target in room.targets(given).items()}
     assert tuple(found) == NAMES
     return found

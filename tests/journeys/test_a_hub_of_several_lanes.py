@@ -11,7 +11,6 @@ from broker.care.verification import verify_hub
 from broker.ledger.entries import Acknowledgement, Alteration, Decision, Disclosure, Refusal, Repeat
 from broker.lifecycle.between import Claimed, say
 from broker.sealing.entropy import system_entropy
-from broker.state.rows import Rows
 from broker.state.vault import Vault
 from broker.topics import INPUT
 from schemas.kinds.case import PersonLinked, TeamChanged
@@ -29,7 +28,6 @@ from tests.faults.county import (
     moved,
 )
 from tests.faults.several_lanes import (
-    Nothing,
     home_of,
     homes,
     hub_of_several,
@@ -190,7 +188,7 @@ async def test_what_a_lane_is_told_by_nobody_of_ours_is_refused(tmp_path: Path) 
     async with hub_of_several(tmp_path) as here:
         vault = Vault(here.tellwise.hub.premises.keys, system_entropy)
         word = Claimed.of(other="0" * 64, person="1" * 64, lane=1)
-        honest = say(word, b"", (INPUT, 1), Rows(Nothing(), vault))
+        honest = say(word, b"", (INPUT, 1), vault)
         for wrong in (honest[:-1], honest[:-1] + bytes([honest[-1] ^ 1]), b"lane ", b"lane " + word.to_bytes()):
             await here.tellwise.transport.publish(INPUT, [wrong], partition=1)
         await here.tellwise.transport.publish(INPUT, [honest], partition=2)  # meant for another

@@ -14,6 +14,8 @@ from broker.care.verification import verify_hub
 from broker.dev import KafkaCluster
 from broker.elsewhere import LOOK_S, Elsewhere
 from broker.errors import ClusterUnfit, SettingsRefused
+from broker.kafka.layout import inputs
+from broker.kafka.producing import LaneProducer
 from broker.topics import DOORS, INPUT
 from tests.contracts.clock import MovedClock
 from tests.faults.a_days_work import Told, a_day, as_told, sayings
@@ -96,6 +98,23 @@ def test_a_cluster_with_too_few_partitions_is_refused(kafka_cluster: KafkaCluste
                 pass
 
     asyncio.run(bounded(tale()))
+
+
+def test_a_lane_of_which_another_made_itself_owner_is_taken_back(kafka_cluster: KafkaCluster, tmp_path: Path) -> None:
+    """It is fenced, and the group has given it to nobody: so whoever had it must find out, and go on."""
+
+    async def tale() -> Told:
+        place = await place_on(kafka_cluster, LANES)
+        async with county(tmp_path, MovedClock(), engine=place.engine) as here:
+            for topic in inputs(LANES):
+                lane = (topic, 1)
+                another = LaneProducer(place.connection, place.names.transactional_id(lane))
+                await another.take([place.names.changelog(lane)])
+                await another.close()
+            return await told_in_all(here)
+
+    assert asyncio.run(bounded(tale()))
+    assert not verify_hub(tmp_path / "hub").findings
 
 
 # --- how ---
