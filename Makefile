@@ -14,7 +14,7 @@ help:
 	@echo 'make test     run every test, in two processes; ARGS="-k wheel" to choose, ARGS="-n 0" in one'
 	@echo 'make check    format, lint, types and imports, then every test: what CI runs, and then make soak'
 	@echo 'make bench    measure, each figure against its limit'
-	@echo 'make soak     kills, power cuts, flipped bits, any history, fuzzing; LONG=1 goes on, and on Kafka; SEED=n repeats'
+	@echo 'make soak     kills, power cuts, flipped bits, any history, fuzzing, also on Kafka; LONG=1 goes on; SEED=n repeats'
 	@echo
 	@echo 'make lint     the fast half of check'
 	@echo 'make format   write the code as the formatter wants it'

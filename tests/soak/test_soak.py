@@ -89,7 +89,7 @@ def test_a_soak_holds_all_that_it_promises(length: Length) -> None:
     assert parts_of(made, f"fuzz, {length.fuzz_s} s each") == len(NAMES)
     assert [job.command[-1] for job in made if job.part == "load"] == [str(length.load_s)]
     on_kafka = [job.command[-2:] for job in made if job.part == "kafka"]
-    assert on_kafka == ([(str(length.on_kafka), "7")] if length.on_kafka else [])
+    assert on_kafka == [(str(length.on_kafka), "7")]
     assert len({job.name for job in made}) == len(made)
 
 
@@ -103,6 +103,7 @@ def test_each_form_does_what_it_must() -> None:
     assert SHORT.bits >= 3_000
     assert SHORT.histories >= 2_000
     assert SHORT.fuzz_s >= 60
+    assert SHORT.on_kafka
     assert LONG.on_kafka >= 20_000
 
 
