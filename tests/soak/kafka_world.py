@@ -13,6 +13,7 @@ from pathlib import Path
 from broker.app import running
 from broker.clock import SystemClock
 from broker.dev import KafkaCluster
+from broker.errors import KafkaNotUp
 from broker.kafka.connection import Connection
 from broker.kafka.engine import on_kafka
 from broker.kafka.layout import LANES
@@ -24,6 +25,8 @@ from tests.personas import DESKS
 from tests.processes import ROOT, environment, free_port, until
 
 HUBS = 2
+_LINES = 15
+"""Of each node's log, if one does not start."""
 _SETTINGS = """
 hub = "{hub}"
 [http]
@@ -155,6 +158,9 @@ def kafka_world(folder: Path, *, nodes: int = 3, planted: str = "") -> Iterator[
     (folder / "tellwise.toml").write_text(_SETTINGS.format(hub=HUB, bootstrap=cluster.bootstrap), encoding="utf-8")
     try:
         yield world
+    except KafkaNotUp as error:  # what it says is gone with the folder
+        said = ("\n".join(node.log.read_text(errors="replace").splitlines()[-_LINES:]) for node in cluster.nodes)
+        raise KafkaNotUp("\n".join([str(error), *said])) from error
     finally:
         for hub in world.hubs:
             hub.kill()
