@@ -51,6 +51,7 @@ class Soak:
                 for fault in self._order(list(faults)):
                     self._say(f"{fault}: {await self._made(harm, fault, working)}")
                     await harm.all_live()
+                    await harm.whole()  # again: right after their return nobody has noticed yet what nodes missed
                 self.failures += harm.failures
         finally:
             working.cancel()

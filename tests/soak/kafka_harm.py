@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
+from aiokafka.protocol.metadata import MetadataRequest
 
 from broker.dev import KafkaCluster
 from broker.dev.node import Node, send
@@ -108,15 +109,20 @@ class Harm:
         return int(next(each["leader"] for each in topic["partitions"] if each["partition"] == place.partition))
 
     async def up(self) -> None:
-        """Start the nodes that are down, and wait until each has all that it missed: the end of the only one that has
-        it would stop everything, and rightly."""
+        """Start the nodes that are down."""
         await asyncio.to_thread(KafkaCluster.up, self.world.cluster.folder)
+        await self.whole()
+
+    async def whole(self) -> None:
+        """Wait until each node has all that it missed: the end of the only one that has it would stop everything, and
+        rightly. All of them must say so: one that has just come back says what was so before."""
         admin = AIOKafkaAdminClient(bootstrap_servers=self.world.cluster.bootstrap)
         await admin.start()
         try:
             async with asyncio.timeout(RECOVERS_S):
-                while await _lagging(admin):  # noqa: ASYNC110 - no event tells it
-                    await asyncio.sleep(_LOOK_S)
+                for node in self.world.cluster.nodes:
+                    while await _lagging(admin, node):  # noqa: ASYNC110 - no event tells it
+                        await asyncio.sleep(_LOOK_S)
         finally:
             await admin.close()
 
@@ -142,11 +148,11 @@ class Harm:
         return f"{settled - began} taken at the beginning, then none; {sum(said.values())} turned away"
 
 
-async def _lagging(admin: AIOKafkaAdminClient) -> bool:
-    """Whether a copy of something lags behind, or nobody says so: a node has just come back."""
+async def _lagging(admin: AIOKafkaAdminClient, node: Node) -> bool:
+    """Whether a copy of something lags behind, as far as this node knows, or it does not say: it has just come back."""
     try:
-        topics = await admin.describe_topics()
-    except KafkaError:
+        topics = (await admin._send_request_to_node(node.id, MetadataRequest(None))).to_object()["topics"]
+    except (KafkaError, TimeoutError):
         return True
     partitions = [partition for topic in topics for partition in topic["partitions"]]
     return any(set(each["isr"]) != set(each["replicas"]) or each["leader"] < 0 for each in partitions)
