@@ -105,7 +105,7 @@ class Turn:
         return {partition for partition, _ in self.sends}
 
     def apply(self, connection: apsw.Connection) -> None:
-        """Do all of it, inside the savepoint of the caller.
+        """Do all of it, inside the transaction or savepoint of the caller.
 
         Raises:
             Fenced: the lane has another epoch, or a ledger another size.

@@ -151,8 +151,10 @@ class Writer:
             return
         is_committing = False
         try:
+            # What undoes a lone write undoes its group. A savepoint would copy each page that it changes.
+            apply = self._apply if len(group) == 1 else self._apply_apart
             for waiting in group:
-                self._apply(waiting)
+                apply(waiting)
             is_committing = True
             self._connection.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this caller's, and the neighbours go on
@@ -170,9 +172,13 @@ class Writer:
                     self._commit([waiting])
 
     def _apply(self, waiting: _Waiting) -> None:
+        waiting.result, waiting.error = waiting.write.apply(self._connection), None
+
+    def _apply_apart(self, waiting: _Waiting) -> None:
+        """What it raises undoes it alone."""
         self._connection.execute("SAVEPOINT one")
         try:
-            waiting.result, waiting.error = waiting.write.apply(self._connection), None
+            self._apply(waiting)
         except Exception as error:
             if not self._connection.in_transaction:
                 raise  # a full disk, say: SQLite took everything back that was done since BEGIN

@@ -136,6 +136,14 @@ def test_one_that_fails_does_not_take_its_neighbours_down(committing: Committing
     assert asyncio.run(committing.writer.commit(Ask("SELECT count(*) FROM position"))) == 0
 
 
+def test_one_that_fails_alone_leaves_nothing(committing: Committing) -> None:
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(committing.writer.commit(Stumble(ZeroDivisionError)))
+
+    assert asyncio.run(committing.writer.commit(Ask("SELECT count(*) FROM position"))) == 0
+    assert asyncio.run(committing.writer.commit(said(b"after"))) == [0]
+
+
 def test_one_that_sqlite_refuses_does_not_take_its_neighbours_down(committing: Committing) -> None:
     of_another_type = Publication(LANE, ["not bytes"])  # type: ignore[list-item]
 
