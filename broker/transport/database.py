@@ -29,6 +29,7 @@ _PRAGMAS: tuple[tuple[str, str | int], ...] = (
     ("synchronous", 2),  # FULL
     ("fullfsync", 1),
     ("secure_delete", 1),
+    ("cache_size", -16_384),  # KiB
     ("foreign_keys", 0),
 )
 

@@ -58,6 +58,7 @@ def test_the_writer_s_settings_are_really_in_force(tmp_path: Path) -> None:
         ("foreign_keys", 0),
         ("secure_delete", 1),
         ("fullfsync", 1),
+        ("cache_size", -16_384),
         ("busy_timeout", 5000),
     ]:
         assert connection.execute(f"PRAGMA {name}").fetchall() == [(value,)], name
