@@ -69,7 +69,7 @@ class Said(BaseModel):
         if not required <= fields.keys() <= known:
             raise TypeError(f"`{cls.__name__}` has other fields")
         given = {
-            name: value if type(value) is str else _written(value)
+            name: value if isinstance(value, str) else _written(value)
             for name, value in fields.items()
             if value is not None
         }
@@ -108,12 +108,12 @@ class Said(BaseModel):
 
 
 class Form:
-    """The bytes of many values of one model that differ in a few fields: what is the same is written once."""
+    """Many values of one model that differ in a few fields: what is the same in all of them is looked at once."""
 
-    __slots__ = ("_holes", "_pieces")
+    __slots__ = ("_holes", "_rest")
 
     def __init__(self, model: type[Said], holes: Iterable[str], **fields: Any) -> None:
-        """Write what they have in common.
+        """Take what they have in common.
 
         Args:
             model: What they are.
@@ -121,32 +121,21 @@ class Form:
             fields: All others, as for `Said.write`.
 
         Raises:
-            TypeError: a field is unknown or missing, or a hole is not written as the text or number that it is given.
+            TypeError: a field is unknown, missing, or given and a hole.
         """
-        self._holes = sorted(holes)  # in the order of the JSON
-        rest = model.write(**fields, **{hole: _mark(hole) for hole in self._holes})
-        self._pieces: list[bytes] = []
-        for hole in self._holes:
-            before, found, rest = rest.partition(json_encode(_mark(hole)))
-            if not found:
-                raise TypeError(f"`{model.__name__}` does not write `{hole}` as it is given")
-            self._pieces.append(before)
-        self._pieces.append(rest)
+        empty = dict.fromkeys(holes, "")
+        self._holes = empty.keys()
+        self._rest = model.as_written(**fields, **empty)
 
     def write(self, **values: str | int) -> bytes:
         """The bytes of one value: as `Said.write` makes them of all its fields.
 
         Raises:
-            KeyError: a hole is left.
+            TypeError: a hole is left, or something else is filled.
         """
-        parts = [self._pieces[0]]
-        for hole, piece in zip(self._holes, self._pieces[1:], strict=True):
-            parts += (json_encode(values[hole]), piece)
-        return b"".join(parts)
-
-
-def _mark(hole: str) -> str:
-    return f"\x00{hole}"  # no text that we are given has it
+        if values.keys() != self._holes:
+            raise TypeError("other holes than these are to be filled")
+        return json_encode(self._rest | values)
 
 
 @cache
@@ -164,16 +153,16 @@ def _fields(model: type[Said]) -> tuple[dict[str, Any], frozenset[str], frozense
 def _written(value: Any) -> Any:
     """A field's value as the JSON writer takes it."""
     kind = type(value)
-    if kind is str or kind is int:  # most are, and here it pays to be quick
+    if kind is int:
         return value
     if kind is datetime:
         return value.isoformat().replace("+00:00", "Z")
     if kind is dict:
         return {
-            str.__str__(name): member if type(member) is str else _written(member) for name, member in value.items()
+            str.__str__(name): member if isinstance(member, str) else _written(member) for name, member in value.items()
         }
     if kind is tuple:
-        return [item if type(item) is str else _written(item) for item in value]
+        return [item if isinstance(item, str) else _written(item) for item in value]
     if isinstance(value, Said):
         return value.model_dump(mode="json", exclude_none=True)
     return value

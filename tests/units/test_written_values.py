@@ -128,8 +128,15 @@ def test_a_hole_that_is_no_field_or_is_given_twice_is_noticed(hole: str) -> None
 def test_a_hole_that_is_left_is_noticed() -> None:
     form = Form(entries.Filler, ("salt", "dir"), ts=AT)
 
-    with pytest.raises(KeyError):
+    with pytest.raises(TypeError):
         form.write(salt=ID)
+
+
+def test_a_hole_that_is_none_is_noticed() -> None:
+    form = Form(entries.Filler, ("salt",), ts=AT, dir=7)
+
+    with pytest.raises(TypeError):
+        form.write(salt=ID, op="collection")
 
 
 def test_what_fills_a_hole_stays_in_it() -> None:
