@@ -30,7 +30,7 @@ def put_seen(rows: Rows, publisher: DeskId, notification: NotificationId, value:
 
 
 def _seen_key(rows: Rows, publisher: DeskId, notification: NotificationId) -> RowKey:
-    return rows.vault.row_key(Table.SEEN, publisher, notification, asked_again=False)
+    return rows.vault.row_key(Table.SEEN, publisher, notification)
 
 
 class Sent(Said):
@@ -54,7 +54,7 @@ def put_sent(rows: Rows, publisher: DeskId, notification: NotificationId, value:
 
 
 def _sent_key(rows: Rows, publisher: DeskId, notification: NotificationId) -> RowKey:
-    return rows.vault.row_key(Table.SENT, publisher, notification, asked_again=False)
+    return rows.vault.row_key(Table.SENT, publisher, notification)
 
 
 def last_seq(rows: Rows, publisher: DeskId) -> int:

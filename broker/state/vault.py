@@ -6,8 +6,8 @@ about a person is named under that person's own key: when the key is destroyed, 
 
 import hmac
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
-from typing import TypeVar
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -21,10 +21,9 @@ from schemas import DeskId, PersonId, PersonKey, PersonRef
 from schemas.strict import NotStrict, b64u_decode, b64u_encode
 
 _REF_BYTES = 16
-_KNOWN_MAX = 100_000
-
-_K = TypeVar("_K")
-_V = TypeVar("_V")
+_ROW_KEYS_KEPT = 16_384
+_REFS_KEPT = 100_000
+"""What was worked out and is likely to be asked for again: some megabytes each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +53,10 @@ class Vault:
         self._rows = AESGCM(keys.state)
         self._keys = keys
         self._entropy = entropy
-        self._names: dict[tuple[str, ...], RowKey] = {}
+        self._row_key = lru_cache(maxsize=_ROW_KEYS_KEPT)(_row_key)
+        """Most are asked for again: a desk's by the next letter, a notification's when it is used up."""
         self._refs: dict[tuple[PersonId, DeskId], tuple[PersonRef, RowKey]] = {}
-        """Names and pseudonyms that were worked out, since most are asked for again. Thrown away when they are many."""
+        """Pseudonyms that were worked out, since most are asked for again. Thrown away when they are many."""
 
     def seal(self, table: Table, key: RowKey, value: bytes) -> SealedRow:
         """Seal a row for this place."""
@@ -90,16 +90,9 @@ class Vault:
         except (InvalidTag, ValueError) as error:
             raise StateUnreadable("what was said to a lane does not open") from error
 
-    def row_key(self, table: Table, *parts: str, asked_again: bool = True) -> RowKey:
-        """The key of a row that is about no person; *asked_again* if it will be by many turns, and is worth keeping."""
-        if not asked_again:
-            return _row_key(self._keys.rows, table, parts)
-        name = (table, *parts)
-        known = self._names.get(name)
-        if known is None:
-            known = _row_key(self._keys.rows, table, parts)
-            _note(self._names, name, known)
-        return known
+    def row_key(self, table: Table, *parts: str) -> RowKey:
+        """The key of a row that is about no person."""
+        return self._row_key(self._keys.rows, table, parts)
 
     def pending_row_key(self, index: int) -> RowKey:
         """The key of the row of an item that waits to leave: where its entry stands, which is no secret, since the
@@ -116,7 +109,7 @@ class Vault:
 
     def key_row_key(self, person: PersonId) -> RowKey:
         """The key of the row that holds a person's own key."""
-        return _row_key(self._keys.persons, Table.PERSONS, (person,))
+        return self._row_key(self._keys.persons, Table.PERSONS, (person,))
 
     def person_ref(self, person: PersonId, desk: DeskId, *, tells_place: bool = False) -> tuple[PersonRef, RowKey]:
         """The person's pseudonym for one desk, the same in all its letters and no other desk's; and the key of the row
@@ -129,7 +122,9 @@ class Vault:
                 random = random[:-1] + bytes([place_of(person) ^ self._mask(random[:-1], desk)])
             ref = PersonRef(b64u_encode(random))
             known = ref, self.ref_row_key(ref, desk)
-            _note(self._refs, (person, desk), known)
+            if len(self._refs) >= _REFS_KEPT:
+                self._refs.clear()
+            self._refs[person, desk] = known
         return known
 
     def place_of_ref(self, ref: str, desk: DeskId) -> int:
@@ -147,11 +142,11 @@ class Vault:
 
     def link_row_key(self, person: PersonId) -> RowKey:
         """The key of the row that says that two identifiers are of one person."""
-        return _row_key(self._keys.persons, Table.LINKS, (person,))
+        return self._row_key(self._keys.persons, Table.LINKS, (person,))
 
     def elsewhere_row_key(self, person: PersonId) -> RowKey:
         """The key of the row that says in which other lane the person of an identifier is."""
-        return _row_key(self._keys.persons, Table.ELSEWHERE, (person,))
+        return self._row_key(self._keys.persons, Table.ELSEWHERE, (person,))
 
     def _mask(self, random: bytes, desk: DeskId) -> int:
         # Without it the last byte of all pseudonyms of a person would be the same, and desks could tell who it is not.
@@ -164,12 +159,6 @@ class Vault:
 def _said_to(to: Partition) -> bytes:
     topic, index = to
     return f"said to\x00{topic}\x00{index}".encode()  # no table has such a name
-
-
-def _note(known: dict[_K, _V], name: _K, value: _V) -> None:
-    if len(known) >= _KNOWN_MAX:
-        known.clear()
-    known[name] = value
 
 
 def _row_key(key: bytes, table: Table, parts: tuple[str, ...]) -> RowKey:
