@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.client import AIOKafkaClient
+from aiokafka.cluster import ClusterMetadata
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from aiokafka.structs import BrokerMetadata
 
 from broker.errors import EngineAway, SettingsRefused
 from broker.settings import Cluster, beside
@@ -19,6 +22,28 @@ ANSWERS_WITHIN_S = 10.0
 STOPS_WITHIN_S = 2.0
 MESSAGE_BYTES_MAX = 16 * 2**20
 """What one record, or several that are written as one, may have. Topics are made for as much."""
+
+_FIRST_GIVEN = -100
+"""What the addresses that a client was given are called among the nodes, downwards; -1 is nobody's number."""
+_ask_the_known = AIOKafkaClient._metadata_update
+
+
+async def _ask_everybody(client: AIOKafkaClient, cluster: ClusterMetadata, topics: set[str]) -> bool:
+    """Have a client hear of the nodes and leaders there are, also if all of those that it knows are gone.
+
+    aiokafka 0.14 asks the nodes of which it heard last, and no others. A client that heard when one was alive is lost
+    for good when that one dies, whoever is back by then. So the addresses that it was given are asked after them, as
+    Java's clients do (KIP-899).
+    """
+    if await _ask_the_known(client, cluster, topics):
+        return True
+    for place, (host, port, _) in enumerate(client.hosts):
+        node = _FIRST_GIVEN - place
+        client.cluster._brokers[node] = BrokerMetadata(node, host, port, None)
+    return bool(await _ask_the_known(client, cluster, topics))
+
+
+AIOKafkaClient._metadata_update = _ask_everybody
 
 
 @dataclass(frozen=True, slots=True)
