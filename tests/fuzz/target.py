@@ -61,10 +61,10 @@ def examine(target: Target, data: bytes) -> Finding | None:
     except Exception as error:  # noqa: BLE001 - whatever it is: that is what is looked for
         return Finding(f"{type(error).__name__} {_where(error)}", data)
     took_s, took_kb = time.process_time() - began_s, most_kb() - began_kb
+    if took_kb > INPUT_KB_MAX:  # first: so much memory may take its time, too
+        return Finding(f"took {took_kb // 1_024} MB for {len(data)} bytes", data)
     if took_s > INPUT_S_MAX + len(data) * BYTE_S_MAX:
         return Finding(f"took {took_s:.1f} s for {len(data)} bytes", data)
-    if took_kb > INPUT_KB_MAX:
-        return Finding(f"took {took_kb // 1_024} MB for {len(data)} bytes", data)
     return None
 
 

@@ -55,15 +55,17 @@ def test_the_command_says_the_same_and_leaves_no_topic(kafka_cluster: KafkaClust
 
 
 def test_a_story_that_is_broken_off_leaves_no_topic(kafka_cluster: KafkaCluster, tmp_path: Path) -> None:
-    words = [*command("case_a_normal_agency_management"), "--engine", "kafka", "--kafka", kafka_cluster.bootstrap]
+    stories = [str(story) for story in STORIES.glob("*.yaml")]  # so many that it never is done before it is told to end
+    words = [*command("case_a_normal_agency_management"), *stories]
+    words += ["--engine", "kafka", "--kafka", kafka_cluster.bootstrap]
     with subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as playing:
         end = time.monotonic() + MINUTE_S
         while not any(".inbox." in topic for topic in left(kafka_cluster)):
             assert time.monotonic() < end, "it never began"
         playing.send_signal(signal.SIGINT)
-        said, _ = playing.communicate(timeout=MINUTE_S)
+        playing.communicate(timeout=MINUTE_S)
 
-    assert (playing.returncode, said) == (130, b"")
+    assert playing.returncode == 130
     assert left(kafka_cluster) == set()
 
 
