@@ -91,7 +91,8 @@ class KafkaTransport:
 
     @asynccontextmanager
     async def lanes(self, topics: Sequence[tuple[str, int]]) -> AsyncIterator[AsyncIterator[LaneEvent]]:
-        """See `Transport.lanes`. Nobody is refused: who comes later is given its share, or waits until one is free."""
+        """See `Transport.lanes`. All of one kind: over the input, over doors, or over desks' outboxes. Nobody is
+        refused: who comes later is given its share, or waits until one is free."""
         self._home.begin()
         (group,) = {self._names.group(topic) for topic, _ in topics}
         events = Events()
