@@ -155,7 +155,8 @@ async def _lagging(admin: AIOKafkaAdminClient, node: Node) -> bool:
     except (KafkaError, TimeoutError):
         return True
     partitions = [partition for topic in topics for partition in topic["partitions"]]
-    return any(set(each["isr"]) != set(each["replicas"]) or each["leader"] < 0 for each in partitions)
+    whole = [set(each["isr"]) == set(each["replicas"]) and each["leader"] >= 0 for each in partitions]
+    return not whole or not all(whole)
 
 
 async def until(holds: Callable[[], object]) -> None:
