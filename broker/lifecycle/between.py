@@ -93,6 +93,8 @@ def hear(data: bytes, at: Partition, vault: Vault) -> tuple[Word, bytes]:
     Raises:
         Rejected: this hub did not say it to them.
     """
+    if not is_word(data):
+        raise Rejected(Reason.FORM)
     try:
         opened = vault.open_for(at, data[len(_PREFIX) :])
         end = _HEAD_BYTES + int.from_bytes(opened[:_HEAD_BYTES], "big")
