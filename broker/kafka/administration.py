@@ -21,7 +21,7 @@ from aiokafka.protocol.admin import (
 from aiokafka.protocol.metadata import MetadataRequest
 
 from broker.errors import EngineAway, KafkaRefused
-from broker.kafka.connection import Connection
+from broker.kafka.connection import STOPS_WITHIN_S, Connection, within
 from broker.kafka.layout import Topic
 from broker.kafka.requests import GiveRights, SetTopics, TakeRights
 from broker.kafka.rights import Operation, Pattern, Permission, Resource, Right
@@ -215,9 +215,7 @@ async def administered(connection: Connection) -> AsyncIterator[Administration]:
             raise EngineAway("no node of the Kafka answers") from error
         yield Administration(client)
     finally:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_ANSWER_S):
-                await client.close()
+        await within(STOPS_WITHIN_S, client.close())
 
 
 def _check(what: str, code: int, why: str | None) -> None:

@@ -117,7 +117,8 @@ async def begun(starting: Coroutine[Any, Any, object], seconds: float = ANSWERS_
 async def within(seconds: float, ending: Coroutine[Any, Any, object]) -> bool:
     """Wait for a client to end, but not for longer. Returns whether it did.
 
-    In a task of its own: a client whose own tasks were cancelled says so to whoever stops it, as if that one were.
+    In a task of its own: a client whose own tasks were cancelled says so to whoever stops it, as if that one were; and
+    it takes for one of these what tells whoever stops it to end, which would be forgotten.
     """
     task = asyncio.ensure_future(ending)
     await _waited(task, seconds)

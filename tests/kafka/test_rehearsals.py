@@ -69,6 +69,21 @@ def test_a_story_that_is_broken_off_leaves_no_topic(kafka_cluster: KafkaCluster,
     assert left(kafka_cluster) == set()
 
 
+def test_one_that_is_told_to_end_while_a_client_closes_ends(kafka_cluster: KafkaCluster) -> None:
+    async def told() -> None:
+        async with administered(Connection(kafka_cluster.bootstrap)):
+            told_to_end = asyncio.current_task()
+            assert told_to_end is not None
+            told_to_end.cancel()  # it hears of it where it waits next
+
+    async def waits() -> bool:
+        telling = asyncio.create_task(told())
+        await asyncio.wait([telling])
+        return telling.cancelled()
+
+    assert asyncio.run(waits())
+
+
 def test_a_story_that_fails_leaves_no_topic(kafka_cluster: KafkaCluster) -> None:
     async def fail(_engine: OpenEngine) -> None:
         raise ZeroDivisionError
