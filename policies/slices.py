@@ -9,12 +9,17 @@ Cedar looks at every policy of a set for every question, about 1 µs each, so a 
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 import cedarpy
 from cedarpy import pst
 
 from schemas import DeskType
+
+_WRITTEN_KEPT = 1_024
+"""How many policies are kept as text: bundles that differ in one policy, as in a proof that each is noticed, share the
+others."""
 
 _Names = frozenset[str] | None
 """The ids of an enumerated type of which one must be given for a condition to hold; None if its text does not say."""
@@ -129,8 +134,12 @@ _OF_DESKS = (
 
 
 def _any_says(policies: Iterable[pst.Template], signs: Iterable[str]) -> bool:
-    written = [repr((policy.principal, policy.action, policy.resource, policy.clauses)) for policy in policies]
-    return any(sign in text for text in written for sign in signs)
+    return any(sign in text for text in map(_written, policies) for sign in signs)
+
+
+@lru_cache(maxsize=_WRITTEN_KEPT)
+def _written(policy: pst.Template) -> str:
+    return repr((policy.principal, policy.action, policy.resource, policy.clauses))
 
 
 def _all_of(found: Iterable[_Names]) -> _Names:

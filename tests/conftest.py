@@ -5,6 +5,7 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -65,9 +66,9 @@ def kafka_with_rights(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Kaf
     yield from _kafka(tmp_path_factory.mktemp("kafka"), tls=True)
 
 
-def kafka_of_its_own(folder: Path) -> Iterator["KafkaCluster"]:
-    """For a fixture: a Kafka of one node whose node may be killed, so with Kafka's own time-outs."""
-    yield from _kafka(folder, tls=False, settings={})
+def kafka_of_its_own(folder: Path, settings: Mapping[str, str] = MappingProxyType({})) -> Iterator["KafkaCluster"]:
+    """For a fixture: a Kafka of one node whose node may be killed, so with Kafka's own time-outs for transactions."""
+    yield from _kafka(folder, tls=False, settings=settings)
 
 
 def _kafka(folder: Path, *, tls: bool, settings: Mapping[str, str] = OFTEN) -> Iterator["KafkaCluster"]:

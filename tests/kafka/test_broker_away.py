@@ -25,7 +25,7 @@ from broker.kafka.transport import KafkaTransport
 from broker.settings import Inboxes, Retention
 from tests.conftest import kafka_of_its_own
 from tests.contracts.engine import INBOX, LANE, LOG, frontier, owned, turn
-from tests.contracts.kafka_engine import SHARED, TOPICS, make_topics
+from tests.contracts.kafka_engine import SESSION_S, SHARED, TOPICS, make_topics
 from tests.contracts.lane_contract import whole_turn
 from tests.faults.county import HUB
 
@@ -34,12 +34,17 @@ ANSWERS_S = 2
 ENDS_S = 30
 """For everything that waits for a Kafka that is away, on a machine that does other things."""
 _COMES_BACK_S = 120
+BACK_SOON = {
+    "broker.session.timeout.ms": "3000",  # a node that was killed may join again only after that
+    "broker.heartbeat.interval.ms": "500",
+    "group.min.session.timeout.ms": "500",
+}
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaCluster]:
-    """One whose node is killed."""
-    yield from kafka_of_its_own(tmp_path_factory.mktemp("kafka"))
+    """One whose node is killed, and may soon come back."""
+    yield from kafka_of_its_own(tmp_path_factory.mktemp("kafka"), BACK_SOON)
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +61,7 @@ class Away:
         self.cluster, self.names = cluster, Names(f"{secrets.token_hex(6)}.", inboxes)
 
     def transport(self) -> KafkaTransport:
-        return KafkaTransport(Connection(self.cluster.bootstrap), self.names)
+        return KafkaTransport(Connection(self.cluster.bootstrap), self.names, session_s=SESSION_S)
 
     async def goes(self) -> None:
         await asyncio.to_thread(self.cluster.kill, 1)
