@@ -6,6 +6,7 @@ Plain Cedar would skip it, and a guard that is skipped lets everything through.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from hashlib import sha256
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -54,9 +55,9 @@ class Bundle:
     slices: Slices = field(repr=False)
     """All policies under their own ids, cut by kind and desk type."""
 
-    @classmethod
-    def load(cls) -> Self:
-        """Read the policies of this package.
+    @staticmethod
+    def load() -> "Bundle":
+        """Read the policies of this package. Texts that this process has checked before are not checked again.
 
         Raises:
             BundleRefused: a file cannot be read, or a policy breaks a rule; every problem is named.
@@ -67,7 +68,7 @@ class Bundle:
             texts = {name: _text(file) for name, file in _below(package) if name.endswith(".cedar")}
         except (OSError, UnicodeDecodeError):
             raise BundleRefused(["a file is missing, or is no UTF-8"]) from None
-        return cls.from_texts(schema, texts)
+        return _checked(schema, tuple(sorted(texts.items())))
 
     @classmethod
     def from_texts(cls, schema: str, texts: Mapping[str, str]) -> Self:
@@ -130,6 +131,11 @@ class Bundle:
         if not grounds:
             raise ValueError("no terms where nothing is open")
         return Terms.of(grounds)
+
+
+@lru_cache(maxsize=1)
+def _checked(schema: str, texts: tuple[tuple[str, str], ...]) -> Bundle:
+    return Bundle.from_texts(schema, dict(texts))
 
 
 def _parsed(name: str, text: str) -> list[pst.Template]:

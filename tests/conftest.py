@@ -34,9 +34,11 @@ def _as_loud_as_before() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a demo leaves that was played once. Whoever writes to it takes a copy."""
+    """What a demo leaves that was played once; beside it lies what it said. Whoever writes to it takes a copy."""
     folder = tmp_path_factory.mktemp("demo") / "kept"
-    tellwise("demo", "--once", "--data", folder, cwd=tmp_path_factory.getbasetemp())
+    played = tellwise("demo", "--once", "--data", folder, cwd=tmp_path_factory.getbasetemp())
+    for name, said in (("stdout", played.stdout), ("stderr", played.stderr)):
+        folder.with_suffix(f".{name}").write_text(said, encoding="utf-8")
     return folder
 
 
