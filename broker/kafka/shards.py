@@ -19,7 +19,7 @@ from broker import telemetry
 from broker.errors import EngineAway, TellwiseError
 from broker.kafka.connection import ANSWERS_WITHIN_S, Connection, answers, begun, let_go
 from broker.kafka.inbox_index import InboxIndex, digest_of
-from broker.kafka.inboxes import addressee
+from broker.kafka.inboxes import addressee, shard_of
 from schemas import Mailbox
 
 RECENT_BYTES = 32 * 2**20
@@ -61,7 +61,7 @@ class Shards:
         """Of which the index is wrong."""
         self._out_of_range: set[TopicPartition] = set()
         """Of which Kafka has nothing where the index ends."""
-        self._recent: OrderedDict[tuple[int, int], bytes] = OrderedDict()
+        self._recent: OrderedDict[tuple[int, int], tuple[Mailbox, bytes]] = OrderedDict()
         self._recent_bytes = 0
         self._waiting: defaultdict[Mailbox, set[asyncio.Future[None]]] = defaultdict(set)
         self._tasks: list[asyncio.Task[None]] = []
@@ -131,9 +131,10 @@ class Shards:
             if not self._waiting[mailbox]:
                 del self._waiting[mailbox]
 
-    def recent(self, shard: int, number: int) -> bytes | None:
-        """A record, if it came a short time ago. The index says whose it is."""
-        return self._recent.get((shard, number))
+    def recent(self, mailbox: Mailbox, number: int) -> bytes | None:
+        """A record of an inbox, if it came a short time ago and is of that inbox, whatever the index says."""
+        whose, value = self._recent.get((shard_of(mailbox), number), (None, b""))
+        return value if whose == mailbox else None
 
     async def close(self) -> None:
         """Let go of the connections. The index stays open."""
@@ -180,10 +181,13 @@ class Shards:
         self._index.add(mailbox, record.partition, record.offset, value)
         if mailbox is None:
             return
-        self._recent[record.partition, record.offset] = value
-        self._recent_bytes += len(value)
+        place = record.partition, record.offset
+        _, before = self._recent.pop(place, (None, b""))  # there is one if the partition is read again
+        self._recent[place] = mailbox, value
+        self._recent_bytes += len(value) - len(before)
         while self._recent_bytes > RECENT_BYTES:
-            self._recent_bytes -= len(self._recent.popitem(last=False)[1])
+            _, (_, oldest) = self._recent.popitem(last=False)
+            self._recent_bytes -= len(oldest)
         for waiting in self._waiting.get(mailbox, ()):
             if not waiting.done():
                 waiting.set_result(None)

@@ -128,10 +128,9 @@ class SharedInboxes:
 
     async def _values(self, shards: Shards, mailbox: Mailbox, numbers: Sequence[int]) -> list[tuple[int, bytes]]:
         """What these records of an inbox hold; the first of them, if that takes long."""
-        shard = shard_of(mailbox)
-        found = {number: value for number in numbers if (value := shards.recent(shard, number)) is not None}
+        found = {number: value for number in numbers if (value := shards.recent(mailbox, number)) is not None}
         if older := [number for number in numbers if number not in found]:
-            for number, record in (await self._sweeps[shard].records(older)).items():
+            for number, record in (await self._sweeps[shard_of(mailbox)].records(older)).items():
                 if record is None or addressee(record) != mailbox:
                     raise _NotThere
                 found[number] = record.value or b""

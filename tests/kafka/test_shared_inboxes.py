@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -138,22 +139,57 @@ def test_a_record_that_does_not_say_just_once_whose_it_is_is_given_to_nobody(her
     assert run(story) == {HOUSING: [b"to housing"], PROBATION: [], ELSEWHERE: []}
 
 
+def exchange(index: Path) -> None:
+    """Let an index say of what is for housing that it is for probation, and the other way round."""
+    file = apsw.Connection(str(index))
+    file.execute("UPDATE mailbox SET name = CASE name WHEN ? THEN 'x' ELSE ? END", (HOUSING, HOUSING)).fetchall()
+    file.execute("UPDATE mailbox SET name = ? WHERE name = 'x'", (PROBATION,)).fetchall()
+    file.close()
+
+
 def test_an_index_that_says_another_s_record_is_ours_is_not_believed(here: Here) -> None:
     async def story() -> tuple[list[bytes], list[bytes]]:
         async with here.hub() as hub:
             await say(hub, HOUSING, b"to housing")
             await say(hub, PROBATION, b"to probation")
             await hear(hub, HOUSING)
-        file = apsw.Connection(str(here.index))
-        file.execute("UPDATE mailbox SET name = CASE name WHEN ? THEN 'x' ELSE ? END", (HOUSING, HOUSING)).fetchall()
-        file.execute("UPDATE mailbox SET name = ? WHERE name = 'x'", (PROBATION,)).fetchall()
-        file.close()
+        exchange(here.index)
         async with here.hub() as hub:
             with pytest.raises(EngineAway, match="made anew"):
                 await hear(hub, HOUSING)
             return [value for _, value in await hear(hub, HOUSING)], [value for _, value in await hear(hub, PROBATION)]
 
     assert run(story) == ([b"to housing"], [b"to probation"])
+
+
+def test_it_is_not_believed_either_of_what_came_a_moment_ago(here: Here) -> None:
+    async def story() -> tuple[list[bytes], list[bytes]]:
+        async with here.hub() as hub:
+            await say(hub, HOUSING, b"to housing")
+            await say(hub, PROBATION, b"to probation")
+            await hear(hub, HOUSING)
+            index: Any = hub._inboxes._index
+            await index.keep()
+            exchange(here.index)
+            with pytest.raises(EngineAway, match="made anew"):
+                await hear(hub, HOUSING)
+            return [value for _, value in await hear(hub, HOUSING)], [value for _, value in await hear(hub, PROBATION)]
+
+    assert run(story) == ([b"to housing"], [b"to probation"])
+
+
+def test_what_is_read_again_is_kept_once(here: Here) -> None:
+    async def story() -> list[int]:
+        async with here.hub() as hub:
+            await say(hub, HOUSING, b"to housing")
+            await hear(hub, HOUSING)
+            shards: Any = hub._inboxes._shards
+            for _ in range(3):
+                shards.distrust(SHARD)
+                await hear(hub, HOUSING)
+            return [shards._recent_bytes, len(shards._recent)]
+
+    assert run(story) == [len(b"to housing"), 1]
 
 
 def test_an_index_of_another_topic_is_not_believed_and_made_anew(here: Here, kafka_cluster: KafkaCluster) -> None:
@@ -210,7 +246,8 @@ def test_a_hub_that_starts_again_reads_no_more_than_what_came_meanwhile(here: He
             await shards.start()
             await hub_says(here, b"the last")
             await shards.catch_up(SHARD)
-            return [number for number in range(503) if shards.recent(SHARD, number) is not None], heard
+            whose = (HOUSING, PROBATION)
+            return [n for n in range(503) if any(shards.recent(mailbox, n) is not None for mailbox in whose)], heard
         finally:
             await shards.close()
             await index.close()
