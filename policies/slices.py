@@ -9,17 +9,12 @@ Cedar looks at every policy of a set for every question, about 1 µs each, so a 
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Self
 
 import cedarpy
 from cedarpy import pst
 
 from schemas import DeskType
-
-_WRITTEN_KEPT = 1_024
-"""How many policies are kept as text: bundles that differ in one policy, as in a proof that each is noticed, share the
-others."""
 
 _Names = frozenset[str] | None
 """The ids of an enumerated type of which one must be given for a condition to hold; None if its text does not say."""
@@ -66,9 +61,10 @@ class Slices:
             policy_id: AppliesTo.of(policy) for policy_id, policy in policies.items() if policy.effect == "permit"
         }
         """The kinds and desk types of each ground."""
-        self.tells_agencies_apart = _any_says(policies.values(), _OF_AGENCIES)
+        written = [_written(policy) for policy in policies.values()]
+        self.tells_agencies_apart = _any_says(written, _OF_AGENCIES)
         """Whether some policy names an agency, or asks for the publisher's."""
-        self.tells_desks_apart = _any_says(policies.values(), _OF_DESKS)
+        self.tells_desks_apart = _any_says(written, _OF_DESKS)
         """Whether some policy names a desk."""
         self._by_policies: dict[frozenset[str], cedarpy.PolicySet] = {}
         self._by_pair: dict[tuple[str, DeskType], cedarpy.PolicySet] = {}
@@ -133,11 +129,10 @@ _OF_DESKS = (
 )
 
 
-def _any_says(policies: Iterable[pst.Template], signs: Iterable[str]) -> bool:
-    return any(sign in text for text in map(_written, policies) for sign in signs)
+def _any_says(written: Iterable[str], signs: Iterable[str]) -> bool:
+    return any(sign in text for text in written for sign in signs)
 
 
-@lru_cache(maxsize=_WRITTEN_KEPT)
 def _written(policy: pst.Template) -> str:
     return repr((policy.principal, policy.action, policy.resource, policy.clauses))
 

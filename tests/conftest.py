@@ -5,7 +5,6 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -49,6 +48,11 @@ OFTEN = {
     "group.min.session.timeout.ms": "500",  # how soon a process is missed
 }
 
+MISSED_SOON = {
+    "broker.session.timeout.ms": "3000",  # how soon a node is missed; one that was killed may join again only after it
+    "broker.heartbeat.interval.ms": "500",
+}
+
 
 @pytest.fixture(scope="session")
 def kafka_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator["KafkaCluster"]:
@@ -68,9 +72,9 @@ def kafka_with_rights(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Kaf
     yield from _kafka(tmp_path_factory.mktemp("kafka"), tls=True)
 
 
-def kafka_of_its_own(folder: Path, settings: Mapping[str, str] = MappingProxyType({})) -> Iterator["KafkaCluster"]:
+def kafka_of_its_own(folder: Path) -> Iterator["KafkaCluster"]:
     """For a fixture: a Kafka of one node whose node may be killed, so with Kafka's own time-outs for transactions."""
-    yield from _kafka(folder, tls=False, settings=settings)
+    yield from _kafka(folder, tls=False, settings=MISSED_SOON | {"group.min.session.timeout.ms": "500"})
 
 
 def _kafka(folder: Path, *, tls: bool, settings: Mapping[str, str] = OFTEN) -> Iterator["KafkaCluster"]:

@@ -17,14 +17,14 @@ from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
 from broker.dev import ADMIN, KafkaCluster, State
 from broker.dev.jars import PINNED, VERSION, jars
 from broker.errors import FolderUnusable, KafkaNotFetched, KafkaNotUp, NoCluster, NotRegistered, ToolMissing
+from tests.conftest import MISSED_SOON
 from tests.contracts.kafka_clients import committed, owner, reached, run, send, topic
 from tests.processes import TELLWISE, environment, tellwise
 
 LANE = "hub.lane.0"
 MAILBOX = "mQ3_-abcDEFghijklmnopQ"
 NOTICED_SOON = {
-    "broker.session.timeout.ms": "3000",  # a node that was killed may join again only after that; Kafka's own are 9 s
-    "broker.heartbeat.interval.ms": "500",
+    **MISSED_SOON,
     "transaction.abort.timed.out.transaction.cleanup.interval.ms": "500",
 }
 

@@ -125,9 +125,8 @@ class Town:
 
     def outbox(self) -> Counter[Sending]:
         """How many notifications of the police stand where."""
-        with closing(
-            sqlite3.connect(self.folder / "police" / "desk.db")
-        ) as file:  # looked at often, and has much to read
+        # Counted where it lies: to read all of it so often would take time from those whose work is waited for.
+        with closing(sqlite3.connect(self.folder / "police" / "desk.db")) as file:
             return Counter({Sending(state): count for state, count in file.execute(_STATES)})
 
 

@@ -34,17 +34,12 @@ ANSWERS_S = 2
 ENDS_S = 30
 """For everything that waits for a Kafka that is away, on a machine that does other things."""
 _COMES_BACK_S = 120
-BACK_SOON = {
-    "broker.session.timeout.ms": "3000",  # a node that was killed may join again only after that
-    "broker.heartbeat.interval.ms": "500",
-    "group.min.session.timeout.ms": "500",
-}
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaCluster]:
     """One whose node is killed, and may soon come back."""
-    yield from kafka_of_its_own(tmp_path_factory.mktemp("kafka"), BACK_SOON)
+    yield from kafka_of_its_own(tmp_path_factory.mktemp("kafka"))
 
 
 @pytest.fixture(autouse=True)

@@ -26,6 +26,7 @@ from broker.settings import HubSettings, Kafka, Retention
 from broker.topics import DIRECTORY, INPUT, LEDGER, QUARANTINE, changelog, inbox, outbox
 from schemas import DeskId, Mailbox
 from tests import personas
+from tests.conftest import MISSED_SOON
 from tests.contracts.clock import MovedClock
 from tests.contracts.kafka_clients import LONGEST_S, run, until
 from tests.faults.county import HUB, county
@@ -66,8 +67,7 @@ CHANGES = [
 
 SETTINGS = {
     "transaction.state.log.replication.factor": "1",  # with it, what is committed could be lost with one node
-    "broker.session.timeout.ms": "3000",  # how soon a node that was killed is missed
-    "broker.heartbeat.interval.ms": "500",
+    **MISSED_SOON,
 }
 
 

@@ -139,6 +139,13 @@ def test_a_record_that_does_not_say_just_once_whose_it_is_is_given_to_nobody(her
     assert run(story) == {HOUSING: [b"to housing"], PROBATION: [], ELSEWHERE: []}
 
 
+async def tell_both(hub: KafkaTransport) -> None:
+    """Something for each of the neighbours, which the hub has looked at."""
+    await say(hub, HOUSING, b"to housing")
+    await say(hub, PROBATION, b"to probation")
+    await hear(hub, HOUSING)
+
+
 def exchange(index: Path) -> None:
     """Let an index say of what is for housing that it is for probation, and the other way round."""
     file = apsw.Connection(str(index))
@@ -150,9 +157,7 @@ def exchange(index: Path) -> None:
 def test_an_index_that_says_another_s_record_is_ours_is_not_believed(here: Here) -> None:
     async def story() -> tuple[list[bytes], list[bytes]]:
         async with here.hub() as hub:
-            await say(hub, HOUSING, b"to housing")
-            await say(hub, PROBATION, b"to probation")
-            await hear(hub, HOUSING)
+            await tell_both(hub)
         exchange(here.index)
         async with here.hub() as hub:
             with pytest.raises(EngineAway, match="made anew"):
@@ -165,9 +170,7 @@ def test_an_index_that_says_another_s_record_is_ours_is_not_believed(here: Here)
 def test_it_is_not_believed_either_of_what_came_a_moment_ago(here: Here) -> None:
     async def story() -> tuple[list[bytes], list[bytes]]:
         async with here.hub() as hub:
-            await say(hub, HOUSING, b"to housing")
-            await say(hub, PROBATION, b"to probation")
-            await hear(hub, HOUSING)
+            await tell_both(hub)
             index: Any = hub._inboxes._index
             await index.keep()
             exchange(here.index)

@@ -30,6 +30,7 @@ def test_the_policies_of_the_package_load() -> None:
     assert bundle.slices.policies.keys() == bundle.grounds.keys() | bundle.guards.keys()
     assert "guard.standing" in bundle.guards
     assert bundle.policy_ids == tuple(sorted([*bundle.grounds, *bundle.guards]))
+    assert Bundle.load() is bundle  # the same texts are checked once
 
 
 @pytest.mark.parametrize(
